@@ -15,7 +15,6 @@ from pathlib import Path
 import execute
 import key_numbers
 from chapters import ROOT, ChapterError
-
 from darkpairs import profiles
 
 
@@ -24,7 +23,7 @@ def render(profile):
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n",
                "--keep-going", "--quiet"]
     settings = os.environ | {"DARKPAIRS_PROFILE": profile}
-    return subprocess.run(command, cwd=ROOT, env=settings).returncode
+    return subprocess.run(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL).returncode
 
 
 def main(arguments=None):

@@ -1,4 +1,4 @@
-"""Sphinx extension: the site shows exactly what papermill ran, and says so at the foot of each page.
+"""Sphinx extension: the site shows what papermill ran, and says so at the foot of each page.
 
 `read` gives MyST-NB each chapter with the outputs of its stored execution; it refuses when there is
 none, or one of another text, library or data. Then the launch and download links are put right, a
@@ -12,14 +12,15 @@ from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 
-import chapters
-import execute
 import nbformat
-from chapters import ROOT
 from myst_nb.core.read import is_myst_markdown_notebook
 from sphinx.errors import ExtensionError
 
-_NOW = SimpleNamespace(name=None, profile=None)  # the page that Sphinx is reading
+import chapters
+import execute
+from chapters import ROOT
+
+_NOW = SimpleNamespace(name=None, profile=None, root=ROOT)  # the page that Sphinx is reading
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 
 
@@ -34,16 +35,16 @@ def read(text):
     """Return a page as a notebook: a chapter with its outputs, a plain page as one cell."""
     if not is_myst_markdown_notebook(text):
         return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
-    name, profile = _NOW.name, _NOW.profile
+    name, profile, root = _NOW.name, _NOW.profile, _NOW.root
     try:
-        if not execute.is_current(name, profile):
+        if not execute.is_current(name, profile, root):
             raise ExtensionError(
                 f"{name}.md: not executed in profile {profile}, or executed from an older text, "
                 f"library, data or lock; run: python tools/book.py --profile {profile}")
         page = chapters.notebook(name, text)
     except chapters.ChapterError as error:
         raise ExtensionError(str(error)) from None
-    return with_outputs(page, execute.stored(name, profile))
+    return with_outputs(page, execute.stored(name, profile, root))
 
 
 def with_outputs(page, done):
@@ -77,6 +78,9 @@ def finish_page(app, name, template, context, doctree):
         for button in group.get("buttons", []):
             if button.get("text") == "Binder":
                 button["url"] = button["url"].removesuffix(".md") + ".ipynb"
+    context["script_files"] = [script for script in context["script_files"]
+                               if "THEBE_JS_URL" not in (getattr(script, "attributes", {})
+                                                         .get("body") or "")]
     context["body"] += f'<p class="provenance">{escape(provenance(app, name))}</p>'
 
 
@@ -84,7 +88,7 @@ def provenance(app, name):
     """Return the line that says how a page came to be."""
     profile = app.config.darkpairs_profile
     if not is_myst_markdown_notebook(chapters.read_text(name)):
-        return f"No code runs on this page. Book at commit {app.config.darkpairs_commit}, {profile}."
+        return f"No code on this page · book at commit {app.config.darkpairs_commit} · {profile}"
     made = execute.stored(name, profile).metadata["execution"]
     return (f"Executed at commit {made['commit']} · profile {made['profile']} · "
             f"seed {made['seed']} · {made['seconds']} s · Python {made['python']}")

@@ -13,10 +13,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
-import chapters
 import nbformat
-from chapters import ROOT
 from traitlets.config import Config
+
+import chapters
+from chapters import ROOT
 
 WORKERS = 2
 TIMEOUT = 1200  # s for one cell; the whole book has to end in 25 min

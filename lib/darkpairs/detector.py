@@ -27,7 +27,7 @@ class Box(NamedTuple):
     The fiducial volume keeps away from the walls by the same margin on all sides.
     """
 
-    drift: float = 256.35  #: cm, JINST 12 P02017 (2017); as used in MicroBooNE's public analysis code
+    drift: float = 256.35  #: cm, JINST 12 P02017; as in MicroBooNE's public analysis code
     height: float = 233.0  #: cm, same
     length: float = 1036.8  #: cm, same; 3456 collection wires, 3 mm apart
     density: float = 1.3836  #: g/cm³, used by MicroBooNE's cross-section analyses
@@ -41,7 +41,7 @@ class Tank(NamedTuple):
     radius: float = 610.6  #: cm, the radius to which the flux release (arXiv 0806.1449) refers
     fiducial_radius: float = 500.0  #: cm, NIM A 599, 28 (2009)
     tonnes: float = 818.0  #: t of oil, as in MiniBooNE's 2020 paper (arXiv 2006.16883)
-    hydrogen_per_carbon: float = 2.0  #: CH₂, as in the literature; the real oil is C_nH_2n+2, n ≈ 20
+    hydrogen_per_carbon: float = 2.0  #: CH₂, as usual; the real oil is C_nH_2n+2, n ≈ 20
     baseline: float = 54100.0  #: cm from the target, arXiv 2006.16883
 
 

@@ -94,7 +94,7 @@ def constrain(mean, covariance, observed, *, known):
     if observed.shape != known.shape or not np.isfinite(observed).all():
         raise ValueError(f"observed counts of shape {observed.shape} for {known.shape} known "
                          "bins; wanted one finite number for each")
-    if len(set(known.tolist())) != len(known) or not ((0 <= known) & (known < len(mean))).all():
+    if len(set(known.tolist())) != len(known) or not ((known >= 0) & (known < len(mean))).all():
         raise ValueError(f"known bins {known.tolist()}; wanted different ones of 0…{len(mean) - 1}")
     wanted = np.setdiff1d(np.arange(len(mean)), known)
     cross = covariance[np.ix_(wanted, known)]  # (Y, X)

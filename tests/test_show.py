@@ -1,0 +1,57 @@
+"""Numbers for the prose, and the drawing verbs."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from darkpairs import show
+
+
+@pytest.mark.parametrize(("value", "layout", "text"), [
+    (560.6, ".1f", "560.6"),
+    (-1.45, ".1f", "−1.4"),
+    (7.376e-10, ".2e", "7.38×10⁻¹⁰"),
+    (5.07e11, ".2e", "5.07×10¹¹"),
+    (-2.0, ".1e", "−2.0×10⁰"),
+])
+def test_number_shows_its_text_and_keeps_its_value(value, layout, text):
+    bundle = show.number(np.float64(value), layout)._repr_mimebundle_()
+    assert bundle["text/plain"] == text
+    assert bundle["application/vnd.darkpairs.number+json"] == {"value": value}
+
+
+def test_a_number_has_to_be_finite():
+    with pytest.raises(ValueError, match="cannot glue nan"):
+        show.number(float("nan"))
+
+
+def test_band_and_points_draw_what_they_were_given():
+    axes = Figure().subplots()
+    edges, middle, error = [0.0, 1.0, 3.0], [2.0, 4.0], [0.5, 1.0]
+    show.band(axes, edges, middle, error, label="band")
+    line, area = axes.patches
+    assert line.get_data().values.tolist() == middle
+    assert area.get_data().values.tolist() == [2.5, 5.0]
+    assert area.get_data().baseline.tolist() == [1.5, 3.0]
+    show.points(axes, edges, [1.0, 2.0], [0.1, 0.2])
+    assert axes.containers[0].lines[0].get_xdata().tolist() == [0.5, 2.0]
+    assert axes.containers[0].lines[0].get_ydata().tolist() == [1.0, 2.0]
+
+
+def test_matrix_is_centred_on_white_and_names_its_blocks():
+    axes = Figure().subplots()
+    show.matrix(axes, np.eye(5), breaks=[3], names=["a", "b"], label="correlation")
+    image = axes.images[0]
+    assert image.get_clim() == (-1, 1)
+    assert np.allclose(image.cmap(0.5)[:3], 1, atol=0.01)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
+    assert axes.get_xticks().tolist() == [1.0, 3.5]
+
+
+def test_style_sets_readable_letters_and_safe_colours():
+    with mpl.rc_context():
+        show.style()
+        assert mpl.rcParams["font.size"] >= 11
+        colours = mpl.rcParams["axes.prop_cycle"].by_key()
+    assert len(set(colours["color"])) == len(set(map(str, colours["linestyle"]))) == 6
