@@ -10,13 +10,13 @@ import os
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 
-from chapters import ROOT
-
+ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",  # root has none; only our own pages are opened
@@ -95,7 +95,7 @@ def watch(page, base):
 
     def console(message):
         if message.type == "error":
-            note("console error", message.text)
+            note("console error", f"{message.text} at {message.location['url']}")
 
     page.on("request", request)
     page.on("response", response)

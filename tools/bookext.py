@@ -22,6 +22,11 @@ from chapters import ROOT
 
 _NOW = SimpleNamespace(name=None, profile=None, root=ROOT)  # the page that Sphinx is reading
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
+# What the theme and Sphinx leave in the body: settings of a server that we do not use, tables that
+# scroll but cannot be reached by keyboard, and a role that ARIA 1.2 took back.
+_THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*', re.S)
+_BODY_MENDS = {'<table class="table': '<table tabindex="0" class="table',
+               'role="doc-biblioentry"': 'role="listitem"'}
 
 
 def remember(app, name, source):
@@ -71,17 +76,20 @@ def with_outputs(page, done):
 
 
 def finish_page(app, name, template, context, doctree):
-    """Point Binder at the notebook, and end the page with a line of provenance."""
+    """Point Binder at the notebook, mend the page, and end it with a line of provenance."""
+    context["script_files"] = [script for script in context["script_files"]
+                               if "THEBE_JS_URL" not in (getattr(script, "attributes", {})
+                                                         .get("body") or "")]
     if doctree is None or "body" not in context:
         return
     for group in context.get("header_buttons", []):
         for button in group.get("buttons", []):
             if button.get("text") == "Binder":
                 button["url"] = button["url"].removesuffix(".md") + ".ipynb"
-    context["script_files"] = [script for script in context["script_files"]
-                               if "THEBE_JS_URL" not in (getattr(script, "attributes", {})
-                                                         .get("body") or "")]
-    context["body"] += f'<p class="provenance">{escape(provenance(app, name))}</p>'
+    body = _THEBE.sub("", context["body"])
+    for old, new in _BODY_MENDS.items():
+        body = body.replace(old, new)
+    context["body"] = body + f'<p class="provenance">{escape(provenance(app, name))}</p>'
 
 
 def provenance(app, name):
