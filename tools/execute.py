@@ -112,9 +112,10 @@ def run(name, profile, root=ROOT, made_at=None):
 
 def _kernel_config(folder):
     """Let a kernel talk over sockets in a folder of its own, where no other user can listen."""
-    if os.name == "nt":
-        return Config()
-    return Config(KernelManager={"transport": "ipc", "ip": f"{folder}/k"})
+    config = Config(NotebookClient={"extra_arguments": ["--IPKernelApp.log_level=50"]})
+    if os.name != "nt":
+        config.KernelManager = Config(transport="ipc", ip=f"{folder}/k")
+    return config
 
 
 def _where(name, unfinished, error):

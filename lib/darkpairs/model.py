@@ -6,7 +6,7 @@ it. Chapter: model.
 A heavy neutrino ν_h is made by upscattering and decays into a lighter one ν_h' and a pair. In the
 3+1 model ν_h = ν₄ and ν_h' is one of the known, massless neutrinos; in 3+2 ν_h = ν₅ and ν_h' = ν₄.
 
-Laws: |V_μ5|² = 4 |U_μ5|² for the couplings of arXiv:2308.02543; `vmu5=` and the mixings give the
+Laws: ``|V_μ5|² = 4 |U_μ5|²`` for the couplings of arXiv:2308.02543; `vmu5=` and the mixings give the
 same model; a field that is replaced changes nothing else.
 """
 
@@ -78,7 +78,7 @@ def three_plus_two(*, m5, m4, m_zprime, g_d, epsilon, umu4=None, umu5=None, ud4,
     ud4, ud5 : float
         Mixings of the dark flavour.
     vmu5 : float
-        |V_μ5|, from which U_μ4 = U_μ5 follows.
+        The size of V_μ5, from which U_μ4 = U_μ5 follows.
     majorana, ctau, dark
         As in `three_plus_one`.
     """
@@ -121,7 +121,7 @@ def is_three_plus_two(model):
 
 
 def v_production(model):
-    """Return |V_μh|, the coupling of ν_μ → ν_h Z′ (arXiv:2308.02543, Eq. 6).
+    """Return the size of V_μh, the coupling of ν_μ → ν_h Z′ (arXiv:2308.02543, Eq. 6).
 
     3+1: g_D U_D4² U_μ4; 3+2: g_D U_D5 (U_D4 U_μ4 + U_D5 U_μ5). Leading order in the mixings.
     """
@@ -134,7 +134,7 @@ def v_production(model):
 def v_decay(model):
     """Return the coupling of ν_h → ν_h' Z′.
 
-    3+2: g_D U_D5 U_D4. 3+1: all three known neutrinos together, g_D U_D4² √Σ|U_α4|².
+    3+2: g_D U_D5 U_D4. 3+1: all three known neutrinos together, g_D U_D4² times the root of the sum of their squared mixings.
     """
     if is_three_plus_two(model):
         return abs(model.g_d * model.ud_heavy * model.ud_light)

@@ -25,7 +25,7 @@ def style():
     mpl.rcParams.update({
         "figure.figsize": (5.2, 3.5), "figure.dpi": 200, "savefig.facecolor": "white",
         "figure.constrained_layout.use": True,
-        "font.size": 11, "axes.labelsize": 11, "legend.fontsize": 9.5, "legend.frameon": False,
+        "font.size": 11, "axes.labelsize": 11, "legend.fontsize": 10.5, "legend.frameon": False,
         "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.8,
         "axes.prop_cycle": mpl.cycler(
             color=[BLUE, RED, GREEN, ORANGE, PURPLE, SKY],
@@ -84,9 +84,10 @@ def band(axes, edges, middle, error, **style):
     """
     middle, error = np.asarray(middle), np.asarray(error)
     colour = style.pop("color", BLUE)
+    label = style.pop("label", None)
     axes.stairs(middle, edges, color=colour, **style)
     axes.stairs(middle + error, edges, baseline=middle - error, fill=True, color=colour,
-                alpha=0.25, linewidth=0)
+                alpha=0.25, linewidth=0, label=label)
     return axes
 
 

@@ -4,8 +4,8 @@ In: a model, a nucleus, energies. Out: dσ/dQ² and σ, by helicity. Chapter: up
 
 The neutrino comes in with negative helicity. The heavy one may keep it (conserving) or, being
 massive, flip it. For each helicity the squared amplitude is that of a *massless* neutrino with the
-four-vector K = k₃ ∓ m S, which is light-like; so both parts are products of positive factors and
-nothing cancels.
+four-vector K = k₃ ∓ m S, which is light-like; so the main term of each part is a product of
+positive factors, and nothing large cancels.
 
 Laws: both parts together give the spin-summed formula; flipping vanishes with the mass; the rate
 goes with the square of ε, of the couplings and, for coherent scattering, of the charge number.
@@ -216,7 +216,7 @@ def _processes(model, name, regime, exchange, form_factor):
 
 
 def _zprime(model, charge):
-    """Return (coupling, mass) of the Z′: |V_μh| at the neutrino, ε e times the charge below."""
+    """Return (coupling, mass) of the Z′: V_μh at the neutrino, ε e times the charge below."""
     return v_production(model) * charge * model.charge * model.epsilon, model.m_zprime
 
 
