@@ -6,8 +6,8 @@ it. Chapter: model.
 A heavy neutrino ν_h is made by upscattering and decays into a lighter one ν_h' and a pair. In the
 3+1 model ν_h = ν₄ and ν_h' is one of the known, massless neutrinos; in 3+2 ν_h = ν₅ and ν_h' = ν₄.
 
-Laws: ``|V_μ5|² = 4 |U_μ5|²`` for the couplings of arXiv:2308.02543; `vmu5=` and the mixings give the
-same model; a field that is replaced changes nothing else.
+Laws: ``|V_μ5|² = 4 |U_μ5|²`` for the couplings of arXiv:2308.02543; `vmu5=` and the mixings give
+the same model; a field that is replaced changes nothing else.
 """
 
 from math import nan, pi, sqrt
@@ -134,7 +134,8 @@ def v_production(model):
 def v_decay(model):
     """Return the coupling of ν_h → ν_h' Z′.
 
-    3+2: g_D U_D5 U_D4. 3+1: all three known neutrinos together, g_D U_D4² times the root of the sum of their squared mixings.
+    3+2: g_D U_D5 U_D4. 3+1: all three known neutrinos together, g_D U_D4² times the root of the
+    sum of their squared mixings.
     """
     if is_three_plus_two(model):
         return abs(model.g_d * model.ud_heavy * model.ud_light)
