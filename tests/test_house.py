@@ -17,7 +17,7 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 FLOORS = {
     "ground": ["_jit", "constants", "profiles", "kinematics", "batches", "tables", "model",
                "detector", "likelihood"],
-    "theory": ["flux", "nucleus", "upscatter"],
+    "theory": ["flux", "nucleus", "upscatter", "decay"],
     "verdict": ["miniboone"],
     "roof": ["show"],
 }
