@@ -40,6 +40,19 @@ def test_vmu5_and_the_mixings_give_the_same_model():
     assert isclose(model.v_production(other), model.v_production(one))
 
 
+def test_benchmarks_are_the_points_of_the_papers():
+    points = model.BENCHMARKS
+    assert len(points) == 4 + 11
+    note = points["note"]
+    assert (note.m_heavy, round(note.m_light, 9), note.m_zprime) == (210.0, 107.0, 800.0)
+    assert isclose(model.v_production(note) ** 2, 4.7e-5)
+    star = points["star-3-1250"]
+    assert isclose(star.m_heavy / star.m_light, 4.0)
+    assert isclose(model.v_production(star) ** 2, 2.16e-2)
+    assert isclose(model.v_production(points["example"]) ** 2, 4 * 2e-10)  # g_D = 2
+    assert isclose(points["light-420"].epsilon ** 2 / 137.036, 2e-10, rel_tol=1e-6)
+
+
 def test_splitting_and_epsilon():
     assert isclose(model.light_mass(200.0, 3.0), 50.0)
     assert isclose((210 - 107) / 107, 0.963, abs_tol=1e-3)

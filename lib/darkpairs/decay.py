@@ -1,6 +1,6 @@
 """Decays of the heavy neutrino: widths, branching fractions and lifetimes.
 
-In: a model. Out: widths per channel. Chapter: none yet.
+In: a model. Out: widths per channel. Chapter: model.
 
 ν_h → ν_h' Z′ if the Z′ is light enough to be made (on shell), or ν_h → ν_h' f f̄ through a virtual
 Z′ (off shell). Both are one integral over the mass √s of the pair: the width of ν_h → ν_h' Z*(s),

@@ -13,6 +13,7 @@ the same model; a field that is replaced changes nothing else.
 from math import nan, pi, sqrt
 from typing import NamedTuple
 
+from darkpairs import tables
 from darkpairs.constants import ALPHA, ELECTRIC_CHARGE
 
 DARK = {"inelastic": 0.0, "full": 1.0}
@@ -143,6 +144,42 @@ def v_decay(model):
     return model.g_d * model.ud_light**2 * mixing
 
 
+def broad(*, m5, delta, m_zprime, vmu5, **options):
+    """Return a 3+2 model with the fixed couplings of the note's broad search.
+
+    ε = 8×10⁻⁴, g_D = 2, U_D4 = U_D5 = 1/√2 and U_μ4 = U_μ5, as in arXiv:2308.02543.
+    """
+    return three_plus_two(m5=m5, m4=light_mass(m5, delta), m_zprime=m_zprime, g_d=2.0,
+                          epsilon=8e-4, ud4=sqrt(0.5), ud5=sqrt(0.5), vmu5=vmu5, **options)
+
+
+def focused(*, m4, umu4_squared, **options):
+    """Return a 3+1 model with the couplings of the note's focused search, m_Z′ = 30 MeV.
+
+    α_D = 0.25, ε²α = 2×10⁻¹⁰, U_e4 = U_τ4 = 10⁻⁵, as in arXiv:1807.09877.
+    """
+    return three_plus_one(m4=m4, m_zprime=30.0, alpha_d=0.25, epsilon=epsilon_from(2e-10),
+                          umu4=sqrt(umu4_squared), ue4=1e-5, utau4=1e-5, **options)
+
+
+def _benchmarks():
+    """Return the named points of the literature, a dict of models."""
+    points = {
+        # The note's Fig. 3 gives the masses; |V_μ5|² is scaled to its 67 selected events
+        "note": broad(m5=210.0, delta=103 / 107, m_zprime=800.0, vmu5=sqrt(4.7e-5)),
+        "light-140": focused(m4=140.0, umu4_squared=9e-7),
+        "light-420": focused(m4=420.0, umu4_squared=9e-7),  # arXiv:1807.09877
+        # the example point of PRL 136, 121804
+        "example": three_plus_one(m4=106.0, m_zprime=30.0, alpha_d=1 / pi, epsilon=8e-4,
+                                  umu4=sqrt(2e-10)),
+    }
+    stars = tables.read("best_fit_stars.csv")
+    for delta, m_zprime, m5, squared in stars.matrix():
+        points[f"star-{delta:g}-{m_zprime:g}"] = broad(m5=m5, delta=delta, m_zprime=m_zprime,
+                                                       vmu5=sqrt(squared))
+    return points
+
+
 def _coupling(alpha_d):
     return sqrt(4 * pi * _positive("alpha_d", alpha_d))
 
@@ -177,3 +214,6 @@ def _checked(model):
     if model.ctau < 0:
         raise ValueError(f"ctau must be ≥ 0 cm; got {model.ctau}")
     return model
+
+
+BENCHMARKS = _benchmarks()
