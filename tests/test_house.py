@@ -15,7 +15,7 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 
 # Floors from the ground up. A room may import earlier rooms of its own floor and what is granted.
 FLOORS = {
-    "ground": ["_jit", "constants", "profiles", "kinematics", "batches", "tables", "model",
+    "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "batches", "tables", "model",
                "detector", "likelihood"],
     "theory": ["flux", "nucleus", "upscatter", "decay"],
     "verdict": ["miniboone"],

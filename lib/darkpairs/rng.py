@@ -1,0 +1,95 @@
+"""Dice that remember nothing: the numbers of event i follow from (seed, stream, i) alone.
+
+In: a seed, a stream, an event number. Out: uniform numbers. Chapter: none yet.
+
+Threads, chunks and order then cannot matter: whoever makes event 4711 throws the same dice for it.
+Each event starts at a hash of (seed, stream, i) and steps from there by SplitMix64 (Steele, Lea and
+Flood, OOPSLA 2014, https://doi.org/10.1145/2660193.2660195, Fig. 16).
+
+Laws: the reference sequence of SplitMix64; a chunk is a slice of the whole; uniform, and unrelated
+from event to event, stream to stream and seed to seed.
+"""
+
+import hashlib
+
+import numpy as np
+
+from darkpairs._jit import njit
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio, odd
+_A, _B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S11 = (np.uint64(bits) for bits in (30, 27, 31, 11))
+
+
+def stream(sample, stage=""):
+    """Return the number of a stream, from the names of a sample and of a stage of its making.
+
+    Parameters
+    ----------
+    sample, stage : str
+        Any words, such as ``"signal"`` and ``"decay"``.
+
+    Returns
+    -------
+    int
+        64 bits, the same on every machine.
+    """
+    words = f"{sample}\0{stage}".encode()
+    return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little")
+
+
+def uniforms(seed, stream, n, draws, *, first=0):
+    """Return uniform numbers in [0, 1) for a run of events.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 2⁶³ − 1.
+    stream : int
+        From `stream`.
+    n, draws : int
+        How many events, and how many numbers for each; both > 0.
+    first : int
+        Number of the first event, ≥ 0.
+
+    Returns
+    -------
+    ndarray (n, draws)
+    """
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
+    if n <= 0 or draws <= 0 or first < 0:
+        raise ValueError(f"n = {n}, draws = {draws}, first = {first}; wanted n, draws > 0 and "
+                         "first ≥ 0")
+    return _uniforms(np.uint64(seed), np.uint64(stream), np.uint64(first), n, draws)
+
+
+@njit
+def _mix(z):
+    """Scramble 64 bits so that every input bit touches every output bit."""
+    z = (z ^ (z >> _S30)) * _A
+    z = (z ^ (z >> _S27)) * _B
+    return z ^ (z >> _S31)
+
+
+@njit
+def _start(seed, stream, event):
+    """State at which the dice of one event begin; all three are uint64."""
+    return _mix(_mix(_mix(seed + _GAMMA) ^ stream) + event * _GAMMA)
+
+
+@njit
+def _next(state):
+    """Step the state and return it with a uniform number in [0, 1) of 53 bits."""
+    state = state + _GAMMA
+    return state, (_mix(state) >> _S11) * 2.0**-53
+
+
+@njit
+def _uniforms(seed, stream, first, n, draws):
+    values = np.empty((n, draws))
+    for i in range(n):
+        state = _start(seed, stream, first + np.uint64(i))
+        for k in range(draws):
+            state, values[i, k] = _next(state)
+    return values
