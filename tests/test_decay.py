@@ -62,6 +62,30 @@ def test_widths_and_lengths_of_darknews(name, majorana, gamma):
     assert np.isclose(decay.ctau(point), HBARC / gamma, rtol=1e-4, atol=0)
 
 
+@pytest.mark.parametrize("name", BENCH)
+@pytest.mark.parametrize("majorana", [0, 1])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_angular_law_is_that_of_the_matrix_element(name, majorana, part):
+    point = model.replace(BENCH[name], majorana=majorana)
+    heavy, light = point.m_heavy, point.m_light
+    t = (part * (heavy - light)) ** 2
+    kallen = ((heavy + light) ** 2 - t) * ((heavy - light) ** 2 - t)
+    cosine = np.linspace(-1, 1, 21)
+    u = (heavy**2 + light**2 - t + np.sqrt(kallen) * cosine) / 2  # massless electrons
+    exact = matrix_element2(point, t, u)
+    kappa = decay.angular_coefficient(point, t)
+    law = exact[10] * (1 - kappa * cosine**2)
+    assert np.allclose(exact, law, rtol=0, atol=1e-12 * exact[10] + 20 * exact[10] * 0.511**2 / t)
+    assert 0 <= kappa <= 1
+
+
+def test_angular_law_of_a_massless_daughter():
+    point, s = BENCH["L1_m140"], 30.0**2
+    assert np.isclose(decay.angular_coefficient(point, s), (140**2 - s) / (140**2 + s))  # 0.91
+    with pytest.raises(ValueError, match=r"must be in \(0, 19600.0\] MeV²"):
+        decay.angular_coefficient(point, 141.0**2)
+
+
 def test_zprime_width_of_darknews():
     point = model.replace(BENCH["L1_m140"], charge=DARKNEWS_CHARGE)
     assert np.isclose(decay.zprime_width(point), 2.07729e-9, rtol=1e-4, atol=0)

@@ -101,6 +101,31 @@ def emission_width(model, s):
     return v_decay(model) ** 2 * heavy / (32 * pi * b) * np.sqrt(np.maximum(kallen, 0)) * braces
 
 
+def angular_coefficient(model, s):
+    """Return κ of the pair's angle: the electron follows 1 − κ cos²θ in the rest frame of the pair.
+
+    θ is measured from the flight of the pair in the rest frame of ν_h, for an unpolarised ν_h and a
+    massless electron. From the exact squared matrix element, on and off shell alike; an isotropic
+    Z′ would have κ = 0.
+
+    Parameters
+    ----------
+    model : DarkModel
+        The model point.
+    s : array-like
+        Squared mass of the pair [MeV²], between 0 and (m_h − m_h')².
+    """
+    s = np.asarray(s, dtype=np.float64)
+    heavy, light = model.m_heavy, model.m_light
+    if not ((s > 0) & (s <= (heavy - light) ** 2)).all():
+        raise ValueError(f"squared masses of the pair must be in (0, {(heavy - light)**2}] MeV²; "
+                         f"got {s.tolist()}")
+    if model.majorana:
+        return ((heavy - light) ** 2 - s) / ((heavy - light) ** 2 + s)
+    kallen = ((heavy + light) ** 2 - s) * ((heavy - light) ** 2 - s)
+    return kallen / (kallen + 2 * s * (heavy**2 + light**2 - s))
+
+
 def pion_form_factor2(s):
     """Return the square of the pion form factor at squared energies `s` [MeV²] above 4m_π².
 
