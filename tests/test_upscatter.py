@@ -177,6 +177,8 @@ def test_pauli_factor_takes_bound_protons_away_at_low_q2_only():
     assert np.isclose(ratio[0], 0.75 * np.sqrt(1e3) / 251, rtol=0.01)
     assert ratio[0] < ratio[1] < 1
     assert ratio[2] == 1
+    less = upscatter.cross_section(LIGHT, "Ar40", 900.0, regime="proton", pauli=True)
+    assert 0.1 < less / upscatter.cross_section(LIGHT, "Ar40", 900.0, regime="proton") < 0.3
     hydrogen = upscatter.dsigma_dq2(LIGHT, "H1", 900.0, q2, regime="proton", pauli=True)
     assert np.allclose(hydrogen * 18, free)
 

@@ -15,7 +15,7 @@ SPEED_OF_LIGHT = 2.99792458e4  # cm/µs, SI (exact)
 AVOGADRO = 6.02214076e23  # 1/mol, SI (exact)
 
 FERMI_CONSTANT = 1.1663788e-11  # 1/MeV², PDG 2024
-Z_MASS = 91187.6  # MeV, PDG 2024 (rounded)
+Z_MASS = 91188.0  # MeV, PDG 2024
 W_MASS = 80369.2  # MeV, PDG 2024
 WEAK_MIXING = 1 - (W_MASS / Z_MASS) ** 2  # sin²θ_W on shell, 0.2232
 

@@ -88,7 +88,8 @@ def emission_width(model, s):
     """Return the width of ν_h → ν_h' Z*(s) [MeV] for squared masses `s`, ndarray.
 
     Dirac: V² m_h³ λ½ {(1 − a)² + (1 + a) b − 2b²}/(32π s), a = m_h'²/m_h², b = s/m_h²
-    (arXiv:1807.09877, Eq. 3, and arXiv:2207.04137). Majorana, real couplings: twice that, with
+    (arXiv:2207.04137; Eq. 3 of arXiv:1807.09877 has the same shape at a = 0 but is four times
+    larger). Majorana, real couplings: twice that, with
     6 √a b in the braces.
     """
     heavy = model.m_heavy
@@ -152,7 +153,7 @@ def _boson_width(model, channel, s):
     open_ = s > 4 * mass**2
     r = np.where(open_, mass**2 / s, 0.25)
     beta = np.sqrt(1 - 4 * r)
-    if channel == "hadrons":  # e⁺e⁻ → π⁺π⁻: R = β³|F|²/4; other hadrons need more than 1 GeV here
+    if channel == "hadrons":  # R = β³|F|²/4 of π⁺π⁻; ω (782 MeV) and φ (1019) are left out
         return point * np.where(open_, beta**3 / 4 * _safe_form_factor2(s, open_), 0.0)
     return point * beta * (1 + 2 * r)
 

@@ -3,8 +3,9 @@
 In: a model, a nucleus, energies. Out: dσ/dQ² and σ, by helicity. Chapter: upscatter.
 
 The neutrino comes in with negative helicity. The heavy one may keep it (conserving) or, being
-massive, flip it. For each helicity the squared amplitude is that of a *massless* neutrino with the
-four-vector K = k₃ ∓ m S, which is light-like; so the main term of each part is a product of
+massive, flip it. Helicity is counted in the centre of mass. For each the squared amplitude is half
+that of a *massless* neutrino with the four-vector K = k₃ ± m S, S the spin vector of positive
+helicity (+ conserving, − flipping). K is light-like; so the main term of each part is a product of
 positive factors, and nothing large cancels.
 
 Laws: both parts together give the spin-summed formula; flipping vanishes with the mass; the rate
@@ -33,6 +34,8 @@ from darkpairs.nucleus import _charge, _proton
 REGIMES = ("coherent", "proton", "both")
 EXCHANGES = ("zprime", "full")
 HELICITIES = {"conserving": (1.0, 0.0), "flipping": (0.0, 1.0), "both": (1.0, 1.0)}
+# MeV, Moniz et al., PRL 26, 445 (⁴⁰Ca for argon); hydrogen's proton is free
+FERMI_MOMENTUM = {"Ar40": 251.0, "C12": 221.0, "H1": 0.0}
 NODES = 48  # per panel of the integral over ln(Q² + a²); doubling changes σ by < 1e-7
 _X, _W = np.polynomial.legendre.leggauss(NODES)
 # g/cos θ_W, from G_F/√2 = g²/8m_W²
@@ -41,7 +44,9 @@ G_OVER_COS = sqrt(8 * FERMI_CONSTANT / sqrt(2)) * W_MASS / cos(_asin(sqrt(WEAK_M
 
 @njit
 def _contractions(target, mass, energy, q2, f1, f2):
-    """Leptonic times hadronic tensor for both helicities [MeV⁴]; their sum is A/16 of the papers.
+    """Leptonic times hadronic tensor for both helicities [MeV⁴].
+
+    Their sum is (F₁²A + F₁F₂B + F₂²C)/8 in the letters of the papers.
 
     The hadron is a Dirac particle with form factors f1, f2 (Rosenbluth). In the centre of mass the
     neutrino has momentum k, the heavy one p; n⁺ and n⁻ are (1 ± cosθ)/2, from Q² without rounding.
@@ -74,7 +79,20 @@ def _coupling2(q2, zprime, boson_z):
 
 
 @njit
-def _dsigma(target, mass, energy, q2, shape, zprime, boson_z):
+def _pauli(q2, fermi):
+    """Pauli factor of a Fermi gas for a bound proton; 1 where the Fermi momentum is given as 0.
+
+    3x/4 − x³/16 with x = |q|/k_F, and 1 from x = 2 on: the share of a Fermi sphere of nucleons
+    that a kick |q| takes out of the sphere (Bell and Llewellyn Smith, Nucl. Phys. B 28, 317).
+    """
+    if fermi == 0.0:
+        return 1.0
+    ratio = min(np.sqrt(q2 * (1 + q2 / (4 * PROTON_MASS**2))) / fermi, 2.0)
+    return 0.75 * ratio - ratio**3 / 16
+
+
+@njit
+def _dsigma(target, mass, energy, q2, shape, fermi, zprime, boson_z):
     """dσ/dQ² for both helicities [1/MeV⁴] on one nucleus (shape given) or one proton (empty)."""
     if len(shape) > 0:
         f1, f2 = _charge(np.sqrt(q2), shape), 0.0
@@ -82,22 +100,23 @@ def _dsigma(target, mass, energy, q2, shape, zprime, boson_z):
         f1, f2 = _proton(q2)
     conserving, flipping = _contractions(target, mass, energy, q2, f1, f2)
     factor = _coupling2(q2, zprime, boson_z) / (32 * pi * (target * energy) ** 2)
+    factor *= _pauli(q2, fermi)
     return factor * conserving, factor * flipping
 
 
 @njit
-def _dsigma_many(target, mass, energy, q2, shape, zprime, boson_z):
+def _dsigma_many(target, mass, energy, q2, shape, fermi, zprime, boson_z):
     """dσ/dQ² for arrays of energies and Q², ndarray (n, 2); zero outside the limits."""
     result = np.zeros((len(energy), 2))
     for i in range(len(energy)):
         low, high = _q2_limits(energy[i], mass, target)
         if high > 0 and low <= q2[i] <= high:
-            result[i] = _dsigma(target, mass, energy[i], q2[i], shape, zprime, boson_z)
+            result[i] = _dsigma(target, mass, energy[i], q2[i], shape, fermi, zprime, boson_z)
     return result
 
 
 @njit
-def _total(target, mass, energy, shape, zprime, boson_z, x, w):
+def _total(target, mass, energy, shape, fermi, zprime, boson_z, x, w):
     """σ for both helicities [1/MeV²]: Gauss–Legendre in ln(Q² + a²), panel by panel."""
     low, high = _q2_limits(energy, mass, target)
     if high <= low:
@@ -112,7 +131,7 @@ def _total(target, mass, energy, shape, zprime, boson_z, x, w):
         for i in range(len(x)):
             u = 0.5 * (a + b) + 0.5 * (b - a) * x[i]
             q2 = min(max(np.exp(u) - scale, low), high)
-            c, f = _dsigma(target, mass, energy, q2, shape, zprime, boson_z)
+            c, f = _dsigma(target, mass, energy, q2, shape, fermi, zprime, boson_z)
             conserving += 0.5 * (b - a) * w[i] * c * (q2 + scale)
             flipping += 0.5 * (b - a) * w[i] * f * (q2 + scale)
         edge = min(np.exp(b) - scale, high)
@@ -120,11 +139,11 @@ def _total(target, mass, energy, shape, zprime, boson_z, x, w):
 
 
 @njit
-def _total_many(target, mass, energy, shape, zprime, boson_z, x, w):
+def _total_many(target, mass, energy, shape, fermi, zprime, boson_z, x, w):
     """σ for an array of energies, ndarray (n, 2)."""
     result = np.zeros((len(energy), 2))
     for i in range(len(energy)):
-        result[i] = _total(target, mass, energy[i], shape, zprime, boson_z, x, w)
+        result[i] = _total(target, mass, energy[i], shape, fermi, zprime, boson_z, x, w)
     return result
 
 
@@ -159,19 +178,18 @@ def dsigma_dq2(model, nucleus, energy, q2, *, regime="coherent", exchange="zprim
     energy, q2 = np.broadcast_arrays(_energies(energy), _q2(q2))
     weights = _helicity(helicity)
     result = np.zeros(energy.size)
-    for target, shape, *couplings in _processes(model, nucleus, regime, exchange, form_factor):
-        parts = _dsigma_many(target, model.m_heavy, energy.ravel(), q2.ravel(), shape, *couplings)
-        block = _pauli(q2.ravel(), nucleus) if pauli and len(shape) == 0 else 1.0
-        result += block * (parts @ weights)
+    for target, *rest in _processes(model, nucleus, regime, exchange, form_factor, pauli):
+        parts = _dsigma_many(target, model.m_heavy, energy.ravel(), q2.ravel(), *rest)
+        result += parts @ weights
     return result.reshape(energy.shape) * HBARC**2
 
 
 def cross_section(model, nucleus, energy, *, regime="coherent", exchange="zprime",
-                  form_factor="fourier-bessel", helicity="both"):
+                  form_factor="fourier-bessel", helicity="both", pauli=False):
     """Return σ per nucleus [cm²], of the shape of `energy`; arguments as in `dsigma_dq2`."""
     energy, weights = _energies(energy), _helicity(helicity)
     result = np.zeros(energy.size)
-    for target, *rest in _processes(model, nucleus, regime, exchange, form_factor):
+    for target, *rest in _processes(model, nucleus, regime, exchange, form_factor, pauli):
         result += _total_many(target, model.m_heavy, energy.ravel(), *rest, _X, _W) @ weights
     return result.reshape(energy.shape) * HBARC**2
 
@@ -197,8 +215,8 @@ def _helicity(word):
     return np.array(HELICITIES[word])
 
 
-def _processes(model, name, regime, exchange, form_factor):
-    """Yield (target mass, shape, Z′ and Z couplings) of each process that a regime asks for."""
+def _processes(model, name, regime, exchange, form_factor, pauli):
+    """Yield target mass, shape, Fermi momentum, Z′ and Z of each process that a regime asks for."""
     kind = _nucleus.nucleus(name)
     for word, allowed, what in ((regime, REGIMES, "regime"), (exchange, EXCHANGES, "exchange")):
         if word not in allowed:
@@ -208,11 +226,12 @@ def _processes(model, name, regime, exchange, form_factor):
         shape = _nucleus.shape_of(name, form_factor)
         zprime = _zprime(model, kind.charge)
         weak = _weak(model, kind.charge, neutrons) if exchange == "full" else 0.0
-        yield kind.mass, shape, zprime, (weak, Z_MASS)
+        yield kind.mass, shape, 0.0, zprime, (weak, Z_MASS)
     if regime in ("proton", "both"):
         # Z incoherent protons: the root of Z in the amplitude. The Standard Model's Z is left out
         # here; by DarkNews it would add 0.6 % at the heaviest benchmark, and less elsewhere.
-        yield PROTON_MASS, np.empty(0), _zprime(model, sqrt(kind.charge)), (0.0, Z_MASS)
+        fermi = FERMI_MOMENTUM[name] if pauli else 0.0
+        yield PROTON_MASS, np.empty(0), fermi, _zprime(model, sqrt(kind.charge)), (0.0, Z_MASS)
 
 
 def _zprime(model, charge):
@@ -228,16 +247,3 @@ def _weak(model, protons, neutrons):
     """
     mixing = abs(model.umu_heavy if is_three_plus_two(model) else model.umu_light)
     return G_OVER_COS**2 / 8 * mixing * ((1 - 4 * WEAK_MIXING) * protons - neutrons)
-
-
-def _pauli(q2, name):
-    """Pauli factor of a Fermi gas for a bound proton, 1 for the free one of hydrogen.
-
-    3x/4 − x³/16 with x = |q|/k_F, and 1 from x = 2 on: the share of a Fermi sphere of nucleons
-    that a kick |q| takes out of the sphere (Bell and Llewellyn Smith, Nucl. Phys. B 28, 317).
-    """
-    fermi = {"Ar40": 251.0, "C12": 221.0}.get(name)  # MeV, Moniz et al., PRL 26, 445 (⁴⁰Ca for Ar)
-    if fermi is None:
-        return 1.0
-    ratio = np.minimum(np.sqrt(q2 * (1 + q2 / (4 * PROTON_MASS**2))) / fermi, 2.0)
-    return 0.75 * ratio - ratio**3 / 16
