@@ -19,6 +19,8 @@ def test_masses_and_couplings_are_those_of_codata():
     assert isclose(constants.PROTON_MASS, mev("proton mass energy equivalent in MeV"), rel_tol=1e-8)
     assert isclose(constants.NEUTRON_MASS, mev("neutron mass energy equivalent in MeV"),
                    rel_tol=1e-8)
+    assert isclose(constants.ATOMIC_MASS_UNIT,
+                   mev("atomic mass constant energy equivalent in MeV"), rel_tol=1e-8)
     assert isclose(constants.MUON_MASS, mev("muon mass energy equivalent in MeV"), rel_tol=1e-7)
     assert isclose(constants.ALPHA, codata.fine_structure, rel_tol=1e-9)
 

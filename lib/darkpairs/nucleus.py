@@ -17,10 +17,9 @@ import numpy as np
 
 from darkpairs import tables
 from darkpairs._jit import njit
-from darkpairs.constants import ELECTRON_MASS, PROTON_MASS
+from darkpairs.constants import ATOMIC_MASS_UNIT, ELECTRON_MASS, HBARC, PROTON_MASS
 
-MEV_FM = 197.3269804  # ħc in MeV fm, CODATA 2022
-ATOMIC_MASS_UNIT = 931.49410372  # MeV, CODATA 2022
+MEV_FM = HBARC * 1e13  # ħc in MeV fm
 FORM_FACTORS = ("fourier-bessel", "helm", "engel")
 
 
