@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
 
+from darknews import BENCH, CHARGE
 from darkpairs import decay, model
 from darkpairs.constants import ELECTRON_MASS, HBARC
-
-DARKNEWS_CHARGE = 0.30861802
-HEAVY = dict(g_d=2, epsilon=8e-4, umu4=0, umu5=1e-4, ud4=0.5**0.5, ud5=0.5**0.5)
-BENCH = {
-    "H1_fig3": model.three_plus_two(m5=210, m4=107, m_zprime=800, **HEAVY),
-    "H3_delta3": model.three_plus_two(m5=200, m4=50, m_zprime=1250, **HEAVY),
-    "L1_m140": model.three_plus_one(m4=140, m_zprime=30, alpha_d=0.25, umu4=9e-7**0.5,
-                                    epsilon=model.epsilon_from(2e-10)),
-}
 
 
 def matrix_element2(point, t, u):
@@ -57,7 +49,7 @@ def test_width_is_the_integral_of_the_matrix_element(name, majorana):
     ("H3_delta3", 0, 2.14399e-13), ("H3_delta3", 1, 5.72839e-13),
     ("L1_m140", 0, 8.52242e-5), ("L1_m140", 1, 1.70448e-4)])
 def test_widths_and_lengths_of_darknews(name, majorana, gamma):
-    point = model.replace(BENCH[name], majorana=majorana, charge=DARKNEWS_CHARGE)
+    point = model.replace(BENCH[name], majorana=majorana, charge=CHARGE)
     assert np.isclose(decay.width(point), gamma, rtol=1e-4, atol=0)
     assert np.isclose(decay.ctau(point), HBARC / gamma, rtol=1e-4, atol=0)
 
@@ -87,7 +79,7 @@ def test_angular_law_of_a_massless_daughter():
 
 
 def test_zprime_width_of_darknews():
-    point = model.replace(BENCH["L1_m140"], charge=DARKNEWS_CHARGE)
+    point = model.replace(BENCH["L1_m140"], charge=CHARGE)
     assert np.isclose(decay.zprime_width(point), 2.07729e-9, rtol=1e-4, atol=0)
 
 

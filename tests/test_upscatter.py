@@ -9,22 +9,16 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from darknews import BENCH, CHARGE
 from darkpairs import kinematics, model, nucleus, upscatter
 from darkpairs.constants import HBARC, PROTON_MASS
 
 REFERENCE = tomllib.loads((Path(__file__).parent / "reference" / "upscatter.toml").read_text())
-HEAVY = dict(g_d=2, epsilon=8e-4, umu4=0, umu5=1e-4, ud4=0.5**0.5, ud5=0.5**0.5)
-BENCH = {
-    "H1_fig3": model.three_plus_two(m5=210, m4=107, m_zprime=800, **HEAVY),
-    "H3_delta3": model.three_plus_two(m5=200, m4=50, m_zprime=1250, **HEAVY),
-    "L1_m140": model.three_plus_one(m4=140, m_zprime=30, alpha_d=0.25, umu4=9e-7**0.5,
-                                    epsilon=model.epsilon_from(2e-10)),
-}
 LIGHT = BENCH["L1_m140"]
 
 
 def darknews(name):
-    return model.replace(BENCH[name], charge=REFERENCE["darknews_charge"])
+    return model.replace(BENCH[name], charge=CHARGE)
 
 
 def slow_dsigma(point, name, energy, q2, regime):

@@ -12,8 +12,7 @@ Laws: both parts together give the spin-summed formula; flipping vanishes with t
 goes with the square of ε, of the couplings and, for coherent scattering, of the charge number.
 """
 
-from math import asin as _asin
-from math import cos, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
 
@@ -23,7 +22,6 @@ from darkpairs.constants import (
     FERMI_CONSTANT,
     HBARC,
     PROTON_MASS,
-    W_MASS,
     WEAK_MIXING,
     Z_MASS,
 )
@@ -38,8 +36,8 @@ HELICITIES = {"conserving": (1.0, 0.0), "flipping": (0.0, 1.0), "both": (1.0, 1.
 FERMI_MOMENTUM = {"Ar40": 251.0, "C12": 221.0, "H1": 0.0}
 NODES = 48  # per panel of the integral over ln(Q² + a²); doubling changes σ by < 1e-7
 _X, _W = np.polynomial.legendre.leggauss(NODES)
-# g/cos θ_W, from G_F/√2 = g²/8m_W²
-G_OVER_COS = sqrt(8 * FERMI_CONSTANT / sqrt(2)) * W_MASS / cos(_asin(sqrt(WEAK_MIXING)))
+# g/cos θ_W, from G_F/√2 = g²/8m_W² and m_W = m_Z cos θ_W on shell (PDG 2024)
+G_OVER_COS = sqrt(8 * FERMI_CONSTANT / sqrt(2)) * Z_MASS
 
 
 @njit
@@ -49,7 +47,8 @@ def _contractions(target, mass, energy, q2, f1, f2):
     Their sum is (F₁²A + F₁F₂B + F₂²C)/8 in the letters of the papers.
 
     The hadron is a Dirac particle with form factors f1, f2 (Rosenbluth). In the centre of mass the
-    neutrino has momentum k, the heavy one p; n⁺ and n⁻ are (1 ± cosθ)/2, from Q² without rounding.
+    neutrino has momentum k, the heavy one p; plus and minus are (1 ± cosθ)/2, each from Q² and its
+    own limit, without rounding.
     """
     low, high = _q2_limits(energy, mass, target)
     w = np.sqrt(target * target + 2 * target * energy)
@@ -162,7 +161,8 @@ def dsigma_dq2(model, nucleus, energy, q2, *, regime="coherent", exchange="zprim
     regime : str
         ``"coherent"`` (none for H1), ``"proton"`` (Z free protons) or ``"both"``.
     exchange : str
-        ``"zprime"``: the Z′ alone; ``"full"``: with the vector part of the Standard Model's Z.
+        ``"zprime"``: the Z′ alone; ``"full"``: with the vector part of the Standard Model's Z,
+        on whole nuclei.
     form_factor : str
         For coherent scattering, see `nucleus.form_factor`.
     helicity : str
