@@ -1,17 +1,21 @@
-"""Measure and print: what an import costs, and what building the book costs.
+"""Measure and print: what an import costs, the generator beside its peer, and building the book.
 
 ``python benchmarks/run.py`` measures all; ``python benchmarks/run.py imports`` only that part.
+``--json PATH`` writes the tables to a file too.
 Times are wall-clock seconds on this machine; the ratios are what should be compared.
 """
 
 import argparse
+import json
 import os
 import platform
+from pathlib import Path
 
 import build
+import generator
 import imports
 
-PARTS = {"imports": imports.measure, "build": build.measure}
+PARTS = {"imports": imports.measure, "generator": generator.measure, "build": build.measure}
 
 
 def table(title, header, rows):
@@ -26,14 +30,20 @@ def table(title, header, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), help="default: all")
+    parser.add_argument("--json", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"unknown part {', '.join(sorted(unknown))}; wanted {', '.join(PARTS)}")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+    tables = []
     for name in options.parts or PARTS:
         for title, header, rows in PARTS[name]():
             table(title, header, rows)
+            tables.append({"part": name, "title": title, "header": header, "rows": rows})
+    if options.json:
+        text = json.dumps(tables, ensure_ascii=False, indent=1)
+        options.json.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

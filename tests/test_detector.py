@@ -1,13 +1,18 @@
-"""Volumes, masses and nuclei of the two experiments."""
+"""Volumes, masses and nuclei of the two experiments; points in them and flights out of them."""
 
-from math import isclose, pi
+from math import exp, isclose, pi
 
 import numpy as np
 import pytest
+from scipy import integrate, stats
 
-from darkpairs import constants, detector
+from darkpairs import constants, detector, rng
 
 SIDES = (256.35, 233.0, 1036.8)
+PAPERS = {"box": detector.MICROBOONE, "tank": detector.MINIBOONE}
+WAYS = [(0.0, 0.0, 1.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.6, 0.0, -0.8),
+        (-0.48, 0.6, 0.64), (0.02, -0.03, 0.99935)]
+LENGTHS = [0.0, 1e-3, 1.0, 8.0, 40.0, 300.0, 2e3, 2e4, 4e4, 1e5, 1e7, 1e9]
 
 
 def test_masses_are_the_published_ones():
@@ -70,3 +75,138 @@ def test_papers_by_name():
 def test_positions_need_three_numbers():
     with pytest.raises(ValueError, match=r"positions of shape \(2,\); wanted \(..., 3\)"):
         detector.inside(detector.MICROBOONE, [1.0, 2.0])
+
+
+def points(paper, n, seed):
+    """Throw points one after the other, each from the state where the last one stopped."""
+    body = detector.body(paper)
+    state, rows = rng._start(np.uint64(seed), np.uint64(rng.stream("points")), np.uint64(0)), []
+    for _ in range(n):
+        state, point = detector._point(np.uint64(state), body)
+        rows.append(point)
+    return np.array(rows)
+
+
+def test_points_fill_the_box_evenly():
+    found = points(detector.MICROBOONE, 100_000, 1)
+    assert detector.inside(detector.MICROBOONE, found).all()
+    low, high = detector.walls(detector.MICROBOONE)
+    grid, _ = np.histogramdd((found - low) / (high - low), bins=6, range=[[0, 1]] * 3)
+    assert stats.chisquare(grid.ravel()).pvalue > 0.01
+
+
+def test_points_fill_the_sphere_evenly():
+    found = points(detector.MINIBOONE, 100_000, 2)
+    assert detector.inside(detector.MINIBOONE, found).all()
+    radius = np.linalg.norm(found, axis=1)
+    even = np.column_stack([(radius / 610.6) ** 3, (found[:, 2] / radius + 1) / 2,
+                            np.arctan2(found[:, 1], found[:, 0]) / (2 * pi) + 0.5])
+    grid, _ = np.histogramdd(even, bins=6, range=[[0, 1]] * 3)
+    assert stats.chisquare(grid.ravel()).pvalue > 0.01
+
+
+@pytest.mark.parametrize("paper", [detector.MICROBOONE, detector.MINIBOONE,
+                                   detector.Box(drift=300.0, height=20.0, length=7.0),
+                                   detector.Tank(radius=33.0)], ids=str)
+def test_kernel_and_verb_agree_on_what_lies_inside(paper):
+    body = detector.body(paper)
+    size = 1.3 * (body[4:] - body[1:4])
+    tried = (body[1:4] + body[4:]) / 2 + size * np.random.default_rng(3).uniform(
+        -0.5, 0.5, size=(5000, 3))
+    corners = np.array([body[1:4], body[4:], (0.0, 0.0, body[6]), (0.0, 0.0, body[3])])
+    tried = np.concatenate([tried, corners, np.nextafter(corners, 2 * corners)])
+    kernel = [detector._contains(body, tuple(point)) for point in tried]
+    assert kernel == detector.inside(paper, tried).tolist()
+    assert 0.1 < np.mean(kernel) < 0.9
+
+
+def test_bodies_and_the_longest_ways_in_them():
+    assert detector.body(detector.MICROBOONE).tolist() == [
+        0, 0, -116.5, 0, 256.35, 116.5, 1036.8]
+    assert detector.body(detector.MINIBOONE).tolist() == [1] + [-610.6] * 3 + [610.6] * 3
+    assert isclose(detector.longest(detector.MICROBOONE), np.linalg.norm(SIDES))
+    assert detector.longest(detector.MINIBOONE) == 1221.2
+    for paper in PAPERS.values():
+        found = points(paper, 2000, 3)
+        ways = np.linalg.norm(found[:1000] - found[1000:], axis=1)
+        assert 0.6 * detector.longest(paper) < ways.max() <= detector.longest(paper)
+
+
+def shared(paper, t, way):
+    """Share of its volume that a body has in common with itself, shifted by t along a way."""
+    if isinstance(paper, detector.Tank):  # two caps of height h = R − t/2 each
+        h = max(paper.radius - t / 2, 0.0)
+        return 2 * pi * h**2 * (3 * paper.radius - h) / 3 / (4 / 3 * pi * paper.radius**3)
+    share = 1.0
+    for side, step in zip((paper.drift, paper.height, paper.length), way, strict=True):
+        share *= max(side - abs(step) * t, 0.0) / side
+    return share
+
+
+def end_of(paper, way):
+    """How far along a way a body may be shifted until it has nothing in common with itself."""
+    if isinstance(paper, detector.Tank):
+        return 2 * paper.radius
+    sides = (paper.drift, paper.height, paper.length)
+    return min(side / abs(step) for side, step in zip(sides, way, strict=True) if step)
+
+
+def slow_survival(paper, length, way):
+    """Integrate e^(−t/length)/length times the shared volume, in units of the decay length."""
+    if length == 0:
+        return 1.0
+    last = min(end_of(paper, way) / length, 60.0)
+    return integrate.quad(lambda s: exp(-s) * shared(paper, s * length, way), 0, last,
+                          epsabs=0, epsrel=1e-10)[0]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_survival_agrees_with_a_slow_integral(name, way):
+    body = detector.body(PAPERS[name])
+    for length in LENGTHS:
+        fast = detector._survival(body, length, *way)
+        assert isclose(fast, slow_survival(PAPERS[name], length, way), rel_tol=1e-6), length
+
+
+@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("length", [15.0, 200.0, 900.0, 5000.0])
+def test_survival_agrees_with_flights_from_random_starts(name, length):
+    way = np.array([0.36, -0.48, 0.8])
+    starts = points(PAPERS[name], 20_000, 4)
+    flown = np.random.default_rng(5).exponential(length, size=(len(starts), 1))
+    stayed = detector.inside(PAPERS[name], starts + flown * way).sum()
+    chance = detector._survival(detector.body(PAPERS[name]), length, *way)
+    assert stats.binomtest(int(stayed), len(starts), chance).pvalue > 0.01
+
+
+@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_survival_from_all_to_nothing(name, way):
+    body = detector.body(PAPERS[name])
+    chances = [detector._survival(body, length, *way) for length in np.geomspace(1e-2, 1e9, 500)]
+    assert detector._survival(body, 0.0, *way) == 1
+    assert chances[0] > 1 - 2e-4
+    assert (np.diff(chances) < 0).all()  # who lives longer decays inside more seldom
+    # From afar a body is as long as the mean way ∫V(t)dt/V; that of a sphere is 3R/4
+    mean = integrate.quad(lambda t: shared(PAPERS[name], t, way), 0, end_of(PAPERS[name], way))[0]
+    if name == "tank":
+        assert isclose(mean, 3 / 4 * 610.6)
+    assert isclose(detector._survival(body, 1e9, *way) * 1e9, mean, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_survival_does_not_jump_where_the_formula_changes(name, way):
+    body, end = detector.body(PAPERS[name]), end_of(PAPERS[name], way)
+    for switch in (30 * end, end / 50):
+        below, above = (detector._survival(body, switch * (1 + shift), *way)
+                        for shift in (-1e-12, 1e-12))
+        assert isclose(below, above, rel_tol=1e-6)
+
+
+def test_survival_does_not_ask_for_the_sign_of_the_way():
+    body = detector.body(detector.MICROBOONE)
+    signs = [(a, b, c) for a in (1, -1) for b in (1, -1) for c in (1, -1)]
+    assert len({detector._survival(body, 300.0, 0.48 * a, 0.6 * b, 0.64 * c)
+                for a, b, c in signs}) == 1

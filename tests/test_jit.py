@@ -1,17 +1,20 @@
 """The compiler's cache never lies: edits in other files are seen, options do not collide.
 
-Each case runs in a process of its own, on a copy of the package with two extra rooms.
+Each of these cases runs in a process of its own, on a copy of the package with two extra rooms.
+Then: work shared out to threads is done once, and comes back in order.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from darkpairs import _jit
+from darkpairs import _jit, rng
 
 CALLEE = """
 from darkpairs._jit import njit
@@ -95,3 +98,78 @@ def test_old_caches_are_cleared_away_and_the_option_is_restored(package):
 def test_the_digest_covers_every_file():
     assert len(_jit.source_digest()) == 16
     assert Path(_jit.cache_folder()).name == f"numba-{_jit.source_digest()}"
+
+
+@pytest.fixture(params=[1, 2, 3, 7, 64])
+def threads(request, monkeypatch):
+    """Pretend that numba may use so many threads, more than this machine may have."""
+    monkeypatch.setattr(_jit.numba, "get_num_threads", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 64, 1000])
+def test_each_place_is_visited_once(threads, n):
+    visits, lock = [0] * n, threading.Lock()
+
+    def kernel(first, last):
+        for i in range(first, last):
+            with lock:
+                visits[i] += 1
+        return first, last
+
+    parts = _jit.spread(kernel, n)
+    assert visits == [1] * n
+    assert len(parts) == min(threads, n)
+    assert [i for first, last in parts for i in range(first, last)] == list(range(n))
+    sizes = [last - first for first, last in parts]
+    assert max(sizes) - min(sizes) <= 1  # nobody waits for one who has more to do
+
+
+def test_answers_come_in_order_though_the_last_is_first(threads):
+    last_is_done = threading.Event()
+
+    def kernel(first, last, word):
+        if last == 10:
+            last_is_done.set()
+        assert last_is_done.wait(10)
+        return word, first
+
+    answers = _jit.spread(kernel, 10, "place")
+    assert answers == [("place", 10 * k // min(threads, 10)) for k in range(min(threads, 10))]
+
+
+def test_the_parts_run_side_by_side(threads):
+    meeting = threading.Barrier(min(threads, 50), timeout=10)  # broken unless all come
+    waited = _jit.spread(lambda first, last: meeting.wait(), 50)
+    assert sorted(waited) == list(range(min(threads, 50)))
+
+
+def test_an_error_in_any_part_comes_out(threads):
+    def kernel(first, last):
+        if first <= 99 < last:
+            raise ArithmeticError(f"place 99 of {first} … {last - 1}")
+
+    with pytest.raises(ArithmeticError, match="place 99 of"):
+        _jit.spread(kernel, 100)
+
+
+def test_numba_says_how_many_threads():
+    most = _jit.numba.config.NUMBA_NUM_THREADS
+    before = _jit.numba.get_num_threads()
+    try:
+        for count in range(1, most + 1):
+            _jit.numba.set_num_threads(count)
+            assert len(_jit.spread(lambda first, last: None, 100)) == count
+    finally:
+        _jit.numba.set_num_threads(before)
+    assert _jit.numba.get_num_threads() == before
+
+
+def test_dice_thrown_by_many_are_the_dice_of_one(threads):
+    dice = np.full((1000, 2), np.nan)
+
+    def kernel(first, last, out):
+        out[first:last] = rng.uniforms(3, 4, last - first, 2, first=first)
+
+    _jit.spread(kernel, 1000, dice)
+    assert (dice == rng.uniforms(3, 4, 1000, 2)).all()

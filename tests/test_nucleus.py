@@ -1,7 +1,10 @@
 """Form factors: a slow Fourier transform, limits, and published radii."""
 
+from math import isclose, pi, sin
+
 import numpy as np
 import pytest
+from scipy import integrate, special
 
 from darkpairs import nucleus, tables
 
@@ -38,6 +41,76 @@ def test_normalised_and_falling(name, kind):
     values = nucleus.form_factor(name, q2, form_factor=kind)
     assert np.isclose(values[0], 1, atol=1e-14)
     assert (np.diff(values) < 0).all()
+
+
+def slow_sum(name, x):
+    """Add up the terms with the published coefficients, at x = qR > 0.
+
+    Each term is ∫ sin(nπt) sin(xt) dt from 0 to 1 = ½ [sinc(nπ − x) − sinc(nπ + x)], over nπx. In
+    this form nothing is divided by zero.
+    """
+    def sinc(z):
+        return sin(z) / z if z else 1.0
+
+    total = norm = 0.0
+    for n, a in enumerate(tables.read("charge_densities.csv")[name], start=1):
+        total += a * (sinc(n * pi - x) - sinc(n * pi + x)) / (2 * n * pi * x)
+        norm -= a * (-1) ** n / (n * pi) ** 2
+    return total / norm
+
+
+def shapes_of(*names, kind="fourier-bessel"):
+    """Put shapes below each other as the kernels want them, short ones filled up with zeros."""
+    rows = [nucleus.shape_of(name, kind) for name in names]
+    table = np.zeros((len(rows), max(map(len, rows))))
+    for row, shape in zip(table, rows, strict=True):
+        row[:len(shape)] = shape
+    return table
+
+
+def steps():
+    """Return x = qR between the terms, on each nπ, very near it, and beyond the last term."""
+    on = np.pi * np.arange(1, 41)
+    near = [on * (1 + s * 10.0**-k) for k in range(2, 17) for s in (-1, 1)]
+    between = np.pi * (np.arange(40) + 0.5)
+    return np.concatenate([on, *near, between, np.nextafter(between, 0), between + 1e-9,
+                           np.linspace(0.5, 60, 500), [200.0, 1e3, 31_415.9]])
+
+
+@pytest.mark.parametrize("table", [["Ar40"], ["C12"], ["C12", "Ar40"], ["Ar40", "C12"]], ids=str)
+def test_kernel_agrees_with_the_published_sum(table):
+    shapes = shapes_of(*table)
+    for row, name in enumerate(table):
+        for q in steps() / nucleus.CUTOFF[name] * nucleus.MEV_FM:
+            x = q * nucleus.CUTOFF[name] / nucleus.MEV_FM
+            fast = nucleus._charge(q, shapes, row)
+            assert isclose(fast, slow_sum(name, x), rel_tol=0, abs_tol=2e-15), x / pi
+
+
+@pytest.mark.parametrize("name", ["Ar40", "C12"])
+def test_where_a_wave_fits_the_sphere_one_coefficient_is_left(name):
+    a = np.array(tables.read("charge_densities.csv")[name])
+    n = np.arange(1, len(a) + 1)
+    norm = -((-1.0) ** n * a / (n * pi) ** 2).sum()
+    shapes, step = shapes_of(name), pi * nucleus.MEV_FM / nucleus.CUTOFF[name]
+    for k in range(1, len(a) + 10):  # behind the last term the wave sees nothing
+        left = a[k - 1] / (2 * (k * pi) ** 2) / norm if k <= len(a) else 0.0
+        assert np.isclose(nucleus._charge(k * step, shapes, 0), left, rtol=1e-9, atol=1e-15)
+
+
+def ball(x):
+    """Fourier-transform an even ball of radius 1, slowly."""
+    return integrate.quad(lambda t: 3 * t**2 * special.spherical_jn(0, x * t), 0, 1,
+                          epsabs=1e-13)[0]
+
+
+@pytest.mark.parametrize("kind", ["helm", "engel"])
+def test_a_ball_folded_with_a_gaussian(kind):
+    shapes = shapes_of("C12", "Ar40", kind=kind)
+    for row, (_, radius, width) in enumerate(shapes):
+        for q in [1e-6, 0.1, 0.7, 1.2, 30.0, 150.0, 400.0]:
+            wanted = ball(q / HBARC * radius) * np.exp(-((q / HBARC * width) ** 2) / 2)
+            assert np.isclose(nucleus._charge(q, shapes, row), wanted, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(("name", "kind", "radius"), [

@@ -189,3 +189,46 @@ def test_pauli_factor_takes_bound_protons_away_at_low_q2_only():
 def test_bad_input_is_refused_in_words(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def spin_of_helicity(target, mass, energy, e3, across, along):
+    """Direction in the rest frame of ν_h of a spin along its flight in the centre of mass."""
+    speed, boost = energy / (energy + target), (energy + target) / np.sqrt(
+        target**2 + 2 * target * energy)
+    e, z = boost * (e3 - speed * along), boost * (along - speed * e3)
+    p = np.hypot(across, z)
+    s0, sx, sz = p / mass, e * across / p / mass, e * z / p / mass
+    s0, sz = boost * (s0 + speed * sz), boost * (sz + speed * s0)  # in the laboratory
+    x, _, z = kinematics._boost(s0, (sx, 0.0, sz), e3, (-across, 0.0, -along), mass)
+    return x, z
+
+
+@pytest.mark.parametrize("mass", [10.0, 140.0, 420.0, 790.0])
+@pytest.mark.parametrize("name", ["Ar40", "H1"])
+def test_polarisation_is_the_difference_of_the_helicities(mass, name):
+    target = nucleus.nucleus(name).mass
+    for energy in (900.0, 2000.0, 5000.0):
+        low, high = map(float, kinematics.q2_limits(energy, mass, target))
+        for q2 in np.geomspace(low * 1.001, min(high * 0.999, 1e6), 6) if high else ():
+            form = nucleus._proton(q2) if name == "H1" else (1.0, 0.0)
+            kept, turned = upscatter._contractions(target, mass, energy, q2, *form)
+            heavy = upscatter._heavy_momentum(target, mass, energy, (q2, low, high))
+            assert np.isclose(heavy[0]**2 - heavy[1]**2 - heavy[2]**2, mass**2, rtol=0,
+                              atol=1e-12 * heavy[0]**2)
+            spin = upscatter._polarisation(target, mass, energy, q2, *form, *heavy)
+            axis = spin_of_helicity(target, mass, energy, *heavy)
+            assert np.isclose(np.dot(spin, axis), (turned - kept) / (turned + kept), atol=1e-7)
+            assert np.hypot(*spin) < 1 + 1e-12
+            if name == "Ar40":
+                assert np.hypot(*spin) > 0.999
+
+
+@pytest.mark.parametrize("name", BENCH)
+@pytest.mark.parametrize(("target", "form"), [(37215.0, (1.0, 0.0)), (PROTON_MASS, (0.9, 1.4))])
+def test_sum_of_helicities_without_roots(name, target, form):
+    mass = BENCH[name].m_heavy
+    for energy, part in product((400.0, 900.0, 3000.0), (0.01, 0.3)):
+        low, high = map(float, kinematics.q2_limits(energy, mass, target))
+        parts = target, mass, energy, low + part * (high - low), *form
+        assert np.isclose(upscatter._summed(*parts), sum(upscatter._contractions(*parts)),
+                          rtol=1e-9)

@@ -13,7 +13,9 @@ Laws: an edit anywhere in the package is seen; two sets of options never share a
 import hashlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numba
@@ -56,13 +58,31 @@ def _compile(function, **options):
 
 
 def njit(function):
-    """Compile a kernel for one thread. It releases the GIL, so callers may run it in threads."""
-    return _compile(function, nogil=True)
+    """Compile a kernel for one thread. It releases the GIL, so callers may run it in threads.
+
+    It is compiled into its callers where they are kernels: a call with arrays costs 10 ns or more.
+    """
+    return _compile(function, nogil=True, forceinline=True)
 
 
 def parallel(function):
     """Compile a kernel whose ``prange`` loops run on all threads."""
     return _compile(function, parallel=True)
+
+
+def spread(kernel, n, *arguments):
+    """Run ``kernel(first, last, *arguments)`` over 0 … n − 1, shared out to numba's threads.
+
+    How many threads follows from ``NUMBA_NUM_THREADS`` and ``numba.set_num_threads``. Returns what
+    each call returned, in order.
+    """
+    threads = max(1, min(numba.get_num_threads(), n))
+    cuts = [n * k // threads for k in range(threads + 1)]
+    parts = list(pairwise(cuts))
+    if threads == 1:
+        return [kernel(0, n, *arguments)]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda part: kernel(*part, *arguments), parts))
 
 
 prange = numba.prange

@@ -7,6 +7,7 @@ is the row; the shape and the unit stand beside each field.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -117,3 +118,123 @@ class Release:
             raise ValueError(
                 f"Release.fractional is {len(self.fractional)} wide; wanted "
                 f"{2 * len(self.data) + len(self.numu_data)} = signal + background + ν_μ bins")
+
+
+KINDS = ("signal",)  # what an event can be; `Truth.kind` counts in this list
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What really happened: one row per event, and in flat arrays one row per particle.
+
+    Signal and background are the same type. The particles of event i are the rows
+    ``offsets[i]:offsets[i + 1]``, a particle after the one it came from. The arrays are taken as
+    they are, without a copy and whatever their values, and seen read-only from here.
+
+    Attributes
+    ----------
+    event : ndarray (n,) of int64
+        Number of the event in its sample.
+    kind : ndarray (n,) of int16
+        What it is, counted in ``KINDS``.
+    weight : ndarray (n,)
+        Expected events per POT that this row stands for.
+    vertex : ndarray (n, 3)
+        Where the neutrino interacted [cm], in the frame of the detector.
+    e_nu : ndarray (n,)
+        Energy of the neutrino that came in along z [MeV].
+    offsets : ndarray (n+1,) of int64
+        Where the particles of each event begin.
+    pdg : ndarray (m,) of int32
+        What each particle is.
+    p4 : ndarray (m, 4)
+        Four-momenta (E, px, py, pz) [MeV].
+    start : ndarray (m, 3)
+        Where each particle was made [cm].
+    time : ndarray (m,)
+        When it was made, after the interaction [µs].
+    parent : ndarray (m,) of int16
+        From which particle of the same event it came; −1 if from the interaction itself.
+    """
+
+    event: np.ndarray
+    kind: np.ndarray
+    weight: np.ndarray
+    vertex: np.ndarray
+    e_nu: np.ndarray
+    offsets: np.ndarray
+    pdg: np.ndarray
+    p4: np.ndarray
+    start: np.ndarray
+    time: np.ndarray
+    parent: np.ndarray
+
+    SHAPES: ClassVar = dict(event="n", kind="n", weight="n", vertex="n,3", e_nu="n",
+                            offsets="n+1", pdg="m", p4="m,4", start="m,3", time="m", parent="m")
+    TYPES: ClassVar = dict(event=np.int64, kind=np.int16, offsets=np.int64, pdg=np.int32,
+                           parent=np.int16)
+
+    def __post_init__(self):
+        sizes = {}
+        for name, shape in self.SHAPES.items():
+            given = np.asarray(getattr(self, name))
+            array = given.astype(self.TYPES.get(name, np.float64), copy=False).view()
+            if given.dtype != array.dtype and not np.array_equal(given, array, equal_nan=True):
+                raise ValueError(f"Truth.{name} does not fit into {array.dtype}; wanted whole "
+                                 "numbers in its range")
+            _check_shape(f"Truth.{name}", array.shape, shape.split(","), sizes)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.pdg) or (
+                np.diff(self.offsets) < 0).any():
+            raise ValueError(f"Truth.offsets must rise from 0 to the {len(self.pdg)} particles")
+
+    def __len__(self):
+        return len(self.event)
+
+
+def only(truth, pdg):
+    """Return the row of the one particle of a sort in each event, ndarray (n,) of int.
+
+    Raises
+    ------
+    ValueError
+        If an event has none, or more than one.
+    """
+    rows = np.flatnonzero(truth.pdg == pdg)
+    first, last = truth.offsets[:-1], truth.offsets[1:]
+    if len(rows) != len(truth) or ((rows < first) | (rows >= last)).any():
+        raise ValueError(f"wanted one particle with PDG code {pdg} in each of {len(truth)} events; "
+                         f"found {len(rows)}")
+    return rows
+
+
+def select(truth, events):
+    """Return some events of a batch.
+
+    Parameters
+    ----------
+    truth : Truth
+        The batch.
+    events : array-like
+        Their places 0 … n−1 in any order, a slice of them, or a mask (n,) of bool.
+    """
+    events = np.arange(len(truth))[events].ravel()
+    counts = np.diff(truth.offsets)[events]
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    rows = np.arange(offsets[-1]) + np.repeat(truth.offsets[:-1][events] - offsets[:-1], counts)
+    return Truth(**{name: offsets if name == "offsets" else
+                    getattr(truth, name)[rows if shape[0] == "m" else events]
+                    for name, shape in Truth.SHAPES.items()})
+
+
+def concatenate(batches):
+    """Return one `Truth` with the events of several, in their order."""
+    batches = list(batches)
+    if not batches:
+        raise ValueError("nothing to concatenate; wanted at least one Truth")
+    starts = np.cumsum([0] + [len(batch.pdg) for batch in batches])
+    offsets = [batch.offsets[:-1] + start for batch, start in zip(batches, starts, strict=False)]
+    return Truth(**{name: np.concatenate([*offsets, starts[-1:]]) if name == "offsets" else
+                    np.concatenate([getattr(batch, name) for batch in batches])
+                    for name in Truth.SHAPES})

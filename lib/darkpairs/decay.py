@@ -1,31 +1,35 @@
-"""Decays of the heavy neutrino: widths, branching fractions and lifetimes.
+"""Decays of the heavy neutrino: widths, branching fractions, lifetimes, and the decay of one.
 
-In: a model. Out: widths per channel. Chapter: model.
+In: a model. Out: widths per channel; for kernels, the momenta of a pair. Chapter: model, decay.
 
 ν_h → ν_h' Z′ if the Z′ is light enough to be made (on shell), or ν_h → ν_h' f f̄ through a virtual
 Z′ (off shell). Both are one integral over the mass √s of the pair: the width of ν_h → ν_h' Z*(s),
 times the propagator, times the width of Z*(s) → f f̄. On shell the propagator is a delta function.
 
+A decay is thrown in three steps: the mass of the pair, a random direction for it, and the direction
+of the electron in the frame of the pair, which follows 1 − κ cos²θ. Then the spin of ν_h: with W
+the squared matrix element for no spin and 1 + g what the spin makes of it, turning *all* momenta
+around turns g into −g. So turning them around with the chance (1 − g)/2 gives the right law, and no
+throw is lost.
+
 Laws: the width is the integral of the exact squared matrix element over the Dalitz plot; a closed
 channel has no width; fractions add up to one; the width goes with the squares of the couplings.
 """
 
-from math import log, nan, pi, sqrt
+from math import log, pi
+from typing import NamedTuple
 
 import numpy as np
 
-from darkpairs.constants import (
-    CHARGED_PION_MASS,
-    ELECTRON_MASS,
-    HBARC,
-    MUON_MASS,
-)
-from darkpairs.model import v_decay
+from darkpairs import cells, invisible, zprime
+from darkpairs._jit import njit
+from darkpairs.cells import _pick
+from darkpairs.constants import ELECTRON_MASS, HBARC
+from darkpairs.kinematics import _direction
+from darkpairs.model import is_three_plus_two, v_decay
+from darkpairs.rng import _next, _start, stream
+from darkpairs.zprime import CHANNELS, LIGHTEST, channel_width
 
-# Each channel with the mass of one of its two particles; of hadrons the lightest are pions.
-LIGHTEST = {"e+e-": ELECTRON_MASS, "mu+mu-": MUON_MASS, "hadrons": CHARGED_PION_MASS}
-CHANNELS = tuple(LIGHTEST)
-RHO_MASS, RHO_WIDTH = 775.26, 147.4  # MeV, PDG 2024, ρ(770)⁰ seen in e⁺e⁻
 _X, _W = np.polynomial.legendre.leggauss(200)
 
 
@@ -35,23 +39,28 @@ def widths(model):
     Parameters
     ----------
     model : DarkModel
-        The model point, with ``dark="inelastic"``; its invisible modes are off.
+        The model point. With ``dark="full"`` the dict also holds the channels of
+        `invisible.widths` and, in 3+2, those in which ν_h skips ν_h' and decays straight into a
+        known neutrino, ``"nu e+e-"`` and so on, through the same coupling V_μ5 that made it.
 
     Raises
     ------
     ValueError
-        If no visible channel is open, or for ``dark="full"``, whose invisible channels are not
-        computed here.
+        If no visible channel is open.
     """
-    if model.dark:
-        raise ValueError('widths are computed for dark="inelastic" only; got dark="full"')
     room = model.m_heavy - model.m_light
     if room <= 2 * ELECTRON_MASS:
         raise ValueError(f"ν_h at {model.m_heavy} MeV cannot decay into {model.m_light} MeV and a "
                          f"pair; wanted a difference above {2 * ELECTRON_MASS:.3f} MeV")
-    if room > model.m_zprime > 2 * ELECTRON_MASS:
-        return _on_shell(model)
-    return {channel: _off_shell(model, channel) for channel in CHANNELS}
+    total = zprime.total(model)
+    parts = _visible(model, total)
+    if not model.dark:
+        return parts
+    if is_three_plus_two(model):
+        _, light, known = invisible.contents(model)
+        straight = _visible(model._replace(m_light=0.0), total)
+        parts |= {f"nu {name}": part * (known / light) ** 2 for name, part in straight.items()}
+    return parts | invisible.widths(model, zprime.width(model))
 
 
 def width(model):
@@ -62,7 +71,10 @@ def width(model):
 def branching(model):
     """Return the branching fractions, a dict from channel to a number; they add up to 1."""
     parts = widths(model)
-    return {channel: part / sum(parts.values()) for channel, part in parts.items()}
+    total = sum(parts.values())
+    if total == 0:
+        raise ValueError("ν_h is stable: its couplings or ε are 0, so it has no fractions")
+    return {channel: part / total for channel, part in parts.items()}
 
 
 def ctau(model):
@@ -73,15 +85,6 @@ def ctau(model):
     if total == 0:
         raise ValueError("ν_h is stable: its couplings or ε are 0; give ctau= to set a length")
     return HBARC / total
-
-
-def zprime_width(model, s=nan):
-    """Return the width [MeV] of a Z′ of squared mass `s`, all visible channels; default on shell.
-
-    e⁺e⁻ and μ⁺μ⁻: (eε)² √s β (1 + 2m²/s)/12π; hadrons: the ratio R times that of massless muons.
-    """
-    s = model.m_zprime**2 if s != s else s
-    return sum(_boson_width(model, channel, np.array([s]))[0] for channel in CHANNELS)
 
 
 def emission_width(model, s):
@@ -105,68 +108,36 @@ def emission_width(model, s):
 def angular_coefficient(model, s):
     """Return κ of the pair's angle: the electron follows 1 − κ cos²θ in the rest frame of the pair.
 
-    θ is measured from the flight of the pair in the rest frame of ν_h, for an unpolarised ν_h and a
-    massless electron. From the exact squared matrix element, on and off shell alike; an isotropic
-    Z′ would have κ = 0.
+    θ is measured from the flight of the pair in the rest frame of ν_h, for an unpolarised ν_h. From
+    the exact squared matrix element, on and off shell alike; an isotropic Z′ would have κ = 0.
 
     Parameters
     ----------
     model : DarkModel
         The model point.
     s : array-like
-        Squared mass of the pair [MeV²], between 0 and (m_h − m_h')².
+        Squared mass of the pair [MeV²], from 4m_e² to (m_h − m_h')².
     """
     s = np.asarray(s, dtype=np.float64)
-    heavy, light = model.m_heavy, model.m_light
-    if not ((s > 0) & (s <= (heavy - light) ** 2)).all():
-        raise ValueError(f"squared masses of the pair must be in (0, {(heavy - light)**2}] MeV²; "
+    low, high = 4 * ELECTRON_MASS**2, (model.m_heavy - model.m_light) ** 2
+    if not ((s >= low) & (s <= high)).all():
+        raise ValueError(f"squared masses of the pair must be in [{low:.4g}, {high:.6g}] MeV²; "
                          f"got {s.tolist()}")
-    if model.majorana:
-        return ((heavy - light) ** 2 - s) / ((heavy - light) ** 2 + s)
-    kallen = ((heavy + light) ** 2 - s) * ((heavy - light) ** 2 - s)
-    return kallen / (kallen + 2 * s * (heavy**2 + light**2 - s))
+    return _kappa.py_func(s, model.m_heavy, model.m_light, model.majorana)
 
 
-def pion_form_factor2(s):
-    """Return the square of the pion form factor at squared energies `s` [MeV²] above 4m_π².
-
-    A ρ alone, Gounaris and Sakurai (PRL 21, 244, 1968), Eqs. 10 to 16; ω and higher ρ are left out.
-    """
-    s = np.asarray(s, dtype=np.float64)
-    mass2, pion = RHO_MASS**2, CHARGED_PION_MASS
-    k, k_rho = np.sqrt(s / 4 - pion**2), sqrt(mass2 / 4 - pion**2)
-    h = 2 / pi * k / np.sqrt(s) * np.log((np.sqrt(s) + 2 * k) / (2 * pion))
-    h_rho = 2 / pi * k_rho / RHO_MASS * log((RHO_MASS + 2 * k_rho) / (2 * pion))
-    slope = h_rho * (1 / (8 * k_rho**2) - 1 / (2 * mass2)) + 1 / (2 * pi * mass2)
-    shift = RHO_WIDTH * mass2 / k_rho**3 * (k**2 * (h - h_rho) + k_rho**2 * slope * (mass2 - s))
-    running = RHO_WIDTH * (k / k_rho) ** 3 * RHO_MASS / np.sqrt(s)
-    d = (3 / pi * pion**2 / k_rho**2 * log((RHO_MASS + 2 * k_rho) / (2 * pion))
-         + RHO_MASS / (2 * pi * k_rho) - pion**2 * RHO_MASS / (pi * k_rho**3))
-    top = mass2 * (1 + d * RHO_WIDTH / RHO_MASS)
-    return top**2 / ((mass2 - s + shift) ** 2 + (RHO_MASS * running) ** 2)
+def _visible(model, total):
+    """Widths of ν_h → ν_h' and a visible pair, by a real Z′ (of that total width) or a virtual."""
+    if is_real(model):
+        return _on_shell(model, total)
+    return {channel: _off_shell(model, channel) for channel in CHANNELS}
 
 
-def _boson_width(model, channel, s):
-    """Width of Z*(s) into one channel [MeV], ndarray; zero below threshold."""
-    point = (model.charge * model.epsilon) ** 2 * np.sqrt(s) / (12 * pi)  # one massless lepton
-    mass = LIGHTEST[channel]
-    open_ = s > 4 * mass**2
-    r = np.where(open_, mass**2 / s, 0.25)
-    beta = np.sqrt(1 - 4 * r)
-    if channel == "hadrons":  # R = β³|F|²/4 of π⁺π⁻; ω (782 MeV) and φ (1019) are left out
-        return point * np.where(open_, beta**3 / 4 * _safe_form_factor2(s, open_), 0.0)
-    return point * beta * (1 + 2 * r)
-
-
-def _safe_form_factor2(s, open_):
-    return pion_form_factor2(np.where(open_, s, RHO_MASS**2))
-
-
-def _on_shell(model):
+def _on_shell(model, total):
     """Widths of ν_h → ν_h' Z′, shared out over the channels of the Z′."""
     shell = np.array([model.m_zprime**2])
-    parts = {channel: _boson_width(model, channel, shell)[0] for channel in CHANNELS}
-    emitted, total = emission_width(model, shell)[0], sum(parts.values())
+    parts = {channel: channel_width(model, channel, shell)[0] for channel in CHANNELS}
+    emitted = emission_width(model, shell)[0]
     if total == 0:
         return dict.fromkeys(CHANNELS, 0.0)
     return {channel: float(emitted * part / total) for channel, part in parts.items()}
@@ -181,6 +152,225 @@ def _off_shell(model, channel):
     u = np.sin(angle) ** 2  # the spectrum starts and ends like a square root; in the angle not
     s = low**2 * (high / low) ** (2 * u)
     jacobian = s * 2 * log(high / low) * np.sin(2 * angle) * pi / 4
-    spectrum = (np.sqrt(s) * _boson_width(model, channel, s) * emission_width(model, s)
+    spectrum = (np.sqrt(s) * channel_width(model, channel, s) * emission_width(model, s)
                 / (pi * (s - model.m_zprime**2) ** 2))
     return float((_W * jacobian * spectrum).sum())
+
+
+def throw(model, n, *, seed, spin=(0.0, 0.0, 0.0), zprime_decay="correlated", heavy_decay="spin",
+          first=0):
+    """Throw decays of ν_h at rest.
+
+    Parameters
+    ----------
+    model : DarkModel
+        The model point.
+    n : int
+        How many, > 0.
+    seed, first : int
+        Decay i depends on (seed, i) alone; the first has the number `first`.
+    spin : sequence of 3 floats
+        Polarisation of ν_h, of length ≤ 1: the mean direction of its spin.
+    zprime_decay, heavy_decay : str
+        As in `signal.generate`.
+
+    Returns
+    -------
+    ndarray (n, 3, 4)
+        Four-momenta [MeV] of electron, positron and ν_h'.
+    """
+    if not (n > 0 and first >= 0 and 0 <= seed < 2**63):
+        raise ValueError(f"n = {n}, first = {first}, seed = {seed}; wanted n > 0, first ≥ 0 and a "
+                         "seed from 0 to 2⁶³ − 1")
+    spin = tuple(map(float, spin))
+    if len(spin) != 3 or not sum(x * x for x in spin) <= 1 + 1e-12:
+        raise ValueError(f"spin {spin}; wanted three numbers, a vector of length ≤ 1")
+    widths(model)  # refuses a closed decay
+    way = chain(model, zprime_decay=zprime_decay, heavy_decay=heavy_decay)
+    return _many(np.uint64(seed), np.uint64(stream("decay")), np.uint64(first), n, way,
+                 mass_cells(model), spin)
+
+
+class Chain(NamedTuple):
+    """What a kernel needs to throw ν_h → ν_h' e⁺e⁻."""
+
+    heavy: float  #: m_h [MeV]
+    light: float  #: m_h' [MeV]
+    zprime: float  #: m_Z′ [MeV]
+    majorana: float  #: 1 or 0
+    real: float  #: 1 if the Z′ is on shell, 0 if it is virtual
+    correlated: float  #: 0 if a real Z′ forgets where it came from
+    spin: float  #: 0 if ν_h forgets its spin, or is Majorana
+    slope: float  #: of the flight of a real Z′, see `_slope`
+    pair: tuple  #: of a real Z′, what `_pair` returns, and κ
+
+
+def is_real(model):
+    """Tell whether ν_h is heavy enough to make the Z′ itself."""
+    return model.m_heavy - model.m_light > model.m_zprime > 2 * ELECTRON_MASS
+
+
+def chain(model, *, zprime_decay="correlated", heavy_decay="spin"):
+    """Return the `Chain` of a model.
+
+    Parameters
+    ----------
+    model : DarkModel
+        The model point, with m_h − m_h' > 2m_e.
+    zprime_decay : str
+        ``"correlated"``: the pair of a *real* Z′ remembers how the Z′ was made; ``"isotropic"``: it
+        does not. A virtual Z′ always remembers.
+    heavy_decay : str
+        ``"spin"``: a Dirac ν_h decays with its polarisation; ``"isotropic"``: without. Majorana
+        ones with real couplings decay evenly anyway.
+    """
+    for name, word, memory in (("zprime_decay", zprime_decay, "correlated"),
+                               ("heavy_decay", heavy_decay, "spin")):
+        if word not in (memory, "isotropic"):
+            raise ValueError(f"unknown {name} {word!r}; wanted {memory!r} or 'isotropic'")
+    correlated, spin = zprime_decay == "correlated", heavy_decay == "spin"
+    real, heavy, light = is_real(model), model.m_heavy, model.m_light
+    s = model.m_zprime**2 if real else 4 * ELECTRON_MASS**2
+    kappa = _kappa(s, heavy, light, model.majorana) if correlated else 0.0
+    return Chain(heavy, light, model.m_zprime, model.majorana, float(real),
+                 float(correlated or not real), float(spin and not model.majorana),
+                 _slope(s, heavy, light), (*_pair(s, heavy, light), kappa))
+
+
+def mass_cells(model, n=128):
+    """Return cells in the squared mass of a virtual pair, ndarray (n, 6), for `_throw`.
+
+    Chance, other cell, low edge, width [MeV²], ceiling and floor of the law; see `cells`.
+    """
+    low, high = 2 * ELECTRON_MASS, model.m_heavy - model.m_light
+    # fine at both ends, where the law starts and ends like a square root
+    edges = (low + (high - low) * np.sin(np.linspace(0, pi / 2, n + 1)) ** 2) ** 2
+    points = edges[:-1, None] + np.diff(edges)[:, None] * np.linspace(0, 1, 5)
+    law = _mass_law.py_func(points, model.m_heavy, model.m_light, model.m_zprime, model.majorana)
+    ceiling, floor = cells.bounds(law)
+    width = np.diff(edges)
+    return cells.table(ceiling * width, edges[:-1], width, ceiling, floor)
+
+
+@njit
+def _mass_law(s, heavy, light, zprime, majorana):
+    """Spectrum of the pair's squared mass, up to a constant: the integrand of the width."""
+    ratio, b, r = light / heavy, s / heavy**2, ELECTRON_MASS**2 / s
+    kallen = ((heavy + light) ** 2 - s) * ((heavy - light) ** 2 - s)
+    braces = (1 - ratio**2) ** 2 + (1 + ratio**2) * b - 2 * b**2 + majorana * 6 * ratio * b
+    leptons = np.sqrt(np.maximum(1 - 4 * r, 0.0)) * (1 + 2 * r)
+    return np.sqrt(np.maximum(kallen, 0.0)) * braces * leptons / (s - zprime**2) ** 2
+
+
+@njit
+def _kappa(s, heavy, light, majorana):
+    """κ at one squared mass; with the mass of the electron."""
+    r = ELECTRON_MASS**2 / s
+    kallen = ((heavy + light) ** 2 - s) * ((heavy - light) ** 2 - s)
+    energies = (heavy**2 - light**2) ** 2 - s**2 + majorana * 4 * s * heavy * light
+    return (1 - 4 * r) * kallen / (energies * (1 + 2 * r) - 2 * r * kallen)
+
+
+@njit
+def _slope(s, heavy, light):
+    """Slope a of the flight of the pair, 1 + a P·d, for a Dirac ν_h of polarisation P."""
+    a, b = (light / heavy) ** 2, s / heavy**2
+    root = np.sqrt(((1 + light / heavy) ** 2 - b) * ((1 - light / heavy) ** 2 - b))
+    return root * (1 - a - 2 * b) / ((1 - a) ** 2 + (1 + a) * b - 2 * b**2)
+
+
+@njit
+def _many(seed, stream, first, n, chain, masses, spin):
+    """Throw n decays, ndarray (n, 3, 4)."""
+    result = np.empty((n, 3, 4))
+    for i in range(n):
+        state = _start(seed, stream, first + np.uint64(i))
+        _, result[i, 0], result[i, 1], result[i, 2] = _throw(state, chain, masses, spin)
+    return result
+
+
+@njit
+def _pair(s, heavy, light):
+    """Mass of a pair, energy and momentum in the frame of ν_h, those of e⁻ in its own [MeV]."""
+    mass = np.sqrt(s)
+    k = np.sqrt(max(((heavy + light) ** 2 - s) * ((heavy - light) ** 2 - s), 0.0)) / (2 * heavy)
+    p = np.sqrt(max(0.25 * s - ELECTRON_MASS**2, 0.0))
+    return mass, (heavy * heavy + s - light * light) / (2 * heavy), k, p
+
+
+@njit
+def _squared_mass(state, chain, masses):
+    """Throw the squared mass of a virtual pair [MeV²] from `mass_cells`."""
+    while True:
+        state, u = _next(state)
+        cell = _pick(u, masses)
+        state, u = _next(state)
+        s = masses[cell, 2] + u * masses[cell, 3]
+        state, u = _next(state)
+        if u < masses[cell, 5] or u * masses[cell, 4] < _mass_law(
+                s, chain.heavy, chain.light, chain.zprime, chain.majorana):
+            return state, s
+
+
+@njit
+def _analysing(chain, energy, k, d, a, b, spin):
+    """How much a spin vector favours a decay: g of 1 + g, from −1 to 1.
+
+    W(K) = (k'·p₋)(K·p₊) + (k'·p₊)(K·p₋) + m_e² k'·K with K = k_h − m S, in the rest frame of ν_h.
+    The pair has energy and momentum k along d; a and b are electron and positron (E, p).
+    """
+    if chain.correlated == 0.0:
+        return chain.slope * _dot(spin, d)
+    m2, e = ELECTRON_MASS**2, chain.heavy - energy
+    ka = e * a[0] + k * _dot(d, a[1:])  # ν_h' flies against the pair
+    kb = e * b[0] + k * _dot(d, b[1:])
+    along = ka * _dot(spin, b[1:]) + kb * _dot(spin, a[1:]) - m2 * k * _dot(spin, d)
+    return along / (ka * b[0] + kb * a[0] + m2 * e)
+
+
+@njit
+def _throw(state, chain, masses, spin):
+    """Throw one decay of a ν_h with a spin vector, in its rest frame.
+
+    Returns the state of the dice and the four-momenta [MeV] of electron, positron and ν_h'.
+    """
+    mass, energy, k, p, kappa = chain.pair
+    if chain.real == 0.0:
+        state, s = _squared_mass(state, chain, masses)
+        mass, energy, k, p = _pair(s, chain.heavy, chain.light)
+        kappa = _kappa(s, chain.heavy, chain.light, chain.majorana)
+    state, d = _direction(state)
+    c, u = 1.0, 1.0
+    n = d
+    while u >= 1 - kappa * c * c:  # a direction n is kept with the chance 1 − κ cos²θ
+        state, n = _direction(state)
+        state, u = _next(state)
+        c = _dot(n, d)
+    # the electron in the frame of ν_h: boosted along d, which stretches its part along d
+    even, odd = 0.5 * k, p * (energy / mass - 1) * c
+    half, swing = 0.5 * energy, p * k / mass * c
+    a = (half + swing, *_along(even + odd, d, p, n))
+    b = (half - swing, *_along(even - odd, d, -p, n))
+    turn = 1.0
+    if chain.spin == 1.0:
+        state, u = _next(state)
+        if 2 * u > 1 + _analysing(chain, energy, k, d, a, b, spin):
+            turn = -1.0
+    c4 = (chain.heavy - energy, *_along(-turn * k, d, 0.0, n))
+    return state, _turned(a, turn), _turned(b, turn), c4
+
+
+@njit
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit
+def _along(x, d, y, n):
+    """The vector x d + y n."""
+    return x * d[0] + y * n[0], x * d[1] + y * n[1], x * d[2] + y * n[2]
+
+
+@njit
+def _turned(p4, sign):
+    return p4[0], sign * p4[1], sign * p4[2], sign * p4[3]

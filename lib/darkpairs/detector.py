@@ -2,10 +2,15 @@
 
 In: a paper (`Box` or `Tank`). Out: volumes, masses, numbers of nuclei. Chapter: beam.
 
-MicroBooNE's origin is the upstream corner of the cathode side at mid-height, x along the drift,
+MicroBooNE's origin is on the wires, upstream and at mid-height, x against the drift,
 y up, z along the beam. MiniBooNE's origin is the centre of its tank.
 
-Laws: density times volume is the mass; nuclei times molar mass is the mass again.
+A particle that flies by a vector t from a random point of a convex body is still inside with the
+probability V(t)/V, V(t) being the volume that the body shares with itself, shifted by t. So the
+chance to decay inside is one integral over the length of the flight, without any sampling.
+
+Laws: density times volume is the mass; nuclei times molar mass is the mass again; random points
+fill the volume evenly; who lives short decays inside, who lives long only as 1/length.
 """
 
 from math import pi
@@ -13,12 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from darkpairs._jit import njit
 from darkpairs.constants import (
     ARGON_MOLAR_MASS,
     AVOGADRO,
     CARBON_MOLAR_MASS,
     HYDROGEN_MOLAR_MASS,
 )
+from darkpairs.rng import _next
 
 
 class Box(NamedTuple):
@@ -132,3 +139,72 @@ def walls(box, *, fiducial=False):
     low = np.array([0.0, -box.height / 2, 0.0])
     high = np.array([box.drift, box.height / 2, box.length])
     return low + off, high - off
+
+
+def body(paper):
+    """Return what a kernel needs to know about a volume, ndarray (7,) [cm].
+
+    First 0 for a box or 1 for a sphere, then its far corners, low and high.
+    """
+    if isinstance(paper, Tank):
+        return np.array([1.0, *[-paper.radius] * 3, *[paper.radius] * 3])
+    return np.concatenate([[0.0], *walls(paper)])
+
+
+def longest(paper):
+    """Return the longest way inside a volume [cm]: the diagonal of a box, a sphere's diameter."""
+    if isinstance(paper, Tank):
+        return 2 * paper.radius
+    return float(np.sqrt(paper.drift**2 + paper.height**2 + paper.length**2))
+
+
+@njit
+def _contains(body, point):
+    """Tell whether a point lies in a body."""
+    x, y, z = point
+    if body[0] == 1.0:
+        return x * x + y * y + z * z <= body[4] * body[4]
+    return (body[1] <= x <= body[4]) and (body[2] <= y <= body[5]) and (body[3] <= z <= body[6])
+
+
+@njit
+def _point(state, body):
+    """Throw a point evenly in a body; for a sphere, in the cube around it until one lies inside."""
+    while True:
+        state, u = _next(state)
+        state, v = _next(state)
+        state, w = _next(state)
+        point = (body[1] + u * (body[4] - body[1]), body[2] + v * (body[5] - body[2]),
+                 body[3] + w * (body[6] - body[3]))
+        if body[0] == 0.0 or _contains(body, point):
+            return state, point
+
+
+@njit
+def _survival(body, length, dx, dy, dz):
+    """Chance to decay inside for a flight along (dx, dy, dz), decay length [cm], random start."""
+    if body[0] == 1.0:  # two spheres of radius R at a distance t share 1 − 3t/4R + t³/16R³
+        end = 2 * body[4]
+        return _decayed(length, end, -1.5 / end, 0.0, 0.5 / end**3)
+    a = abs(dx) / (body[4] - body[1])
+    b = abs(dy) / (body[5] - body[2])
+    c = abs(dz) / (body[6] - body[3])  # two boxes share (1 − at)(1 − bt)(1 − ct)
+    return _decayed(length, 1 / max(a, b, c), -(a + b + c), a * b + b * c + c * a, -a * b * c)
+
+
+@njit
+def _decayed(length, end, c1, c2, c3):
+    """Integral of exp(−t/length)/length (1 + c₁t + c₂t² + c₃t³) from 0 to `end`, by parts."""
+    if length > 30 * end:  # the exponential as 1 − x + x²/2, else all digits cancel
+        total, x = 0.0, end / length
+        for n in range(3):
+            factor = (1.0, -1.0, 0.5)[n]
+            total += factor * x ** (n + 1) * (1 / (n + 1) + c1 * end / (n + 2)
+                                              + c2 * end**2 / (n + 3) + c3 * end**3 / (n + 4))
+        return total
+    at_start = 1 + length * (c1 + length * (2 * c2 + length * 6 * c3))
+    if length < end / 50:  # nobody lives as long as the end
+        return at_start
+    at_end = (1 + end * (c1 + end * (c2 + end * c3)) + length * (
+        c1 + end * (2 * c2 + 3 * c3 * end) + length * (2 * c2 + 6 * c3 * end + length * 6 * c3)))
+    return at_start - np.exp(-end / length) * at_end

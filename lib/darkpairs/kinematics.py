@@ -1,13 +1,17 @@
-"""Two-body kinematics in forms that do not cancel.
+"""Two-body kinematics in forms that do not cancel, boosts and random directions.
 
-In: energies and masses [MeV]. Out: thresholds and limits of Q². Chapter: upscatter.
+In: energies, masses and momenta [MeV]. Out: thresholds, limits of Q², momenta seen from another
+frame. Chapter: upscatter, decay.
 
-Laws: Q²_min Q²_max = M² m⁴/s; at threshold both limits meet; a massless product starts at Q² = 0.
+Laws: Q²_min Q²_max = M² m⁴/s; at threshold both limits meet; a massless product starts at Q² = 0;
+a boost keeps the invariant mass, and back again is no boost; directions are uniform; the square of
+the mass of two light particles is 2E₁E₂(1 − cosθ).
 """
 
 import numpy as np
 
 from darkpairs._jit import njit
+from darkpairs.rng import _next
 
 
 def threshold(mass, target):
@@ -50,3 +54,62 @@ def q2_limits(energy, mass, target):
     energy = np.asarray(energy, dtype=np.float64)
     pairs = np.array([_q2_limits(e, mass, target) for e in energy.ravel()]).reshape(-1, 2)
     return pairs[:, 0].reshape(energy.shape), pairs[:, 1].reshape(energy.shape)
+
+
+def mass(p4):
+    """Return the invariant mass [MeV] of four-momenta (E, px, py, pz), ndarray (..., 4) → (...)."""
+    p4 = np.asarray(p4, dtype=np.float64)
+    momentum = np.sqrt((p4[..., 1:] ** 2).sum(axis=-1))
+    return np.sqrt(np.maximum((p4[..., 0] - momentum) * (p4[..., 0] + momentum), 0))
+
+
+def opening_angle(a, b):
+    """Return the angle [rad] between the momenta of four-momenta, two ndarray (..., 4) → (...).
+
+    From the cross product, which does not lose the digits of a small angle.
+    """
+    a, b = (np.asarray(p4, dtype=np.float64)[..., 1:] for p4 in (a, b))
+    across = np.sqrt((np.cross(a, b) ** 2).sum(axis=-1))
+    return np.arctan2(across, (a * b).sum(axis=-1))
+
+
+@njit
+def _boost(e, p, energy, mover, mass):
+    """Momentum of (e, p), given in the rest frame of a mover of that mass, where the mover moves.
+
+    The axes of both frames are parallel. With the momentum −mover it leads into the rest frame.
+    """
+    dot = p[0] * mover[0] + p[1] * mover[1] + p[2] * mover[2]
+    along = (dot / (energy + mass) + e) / mass
+    return p[0] + along * mover[0], p[1] + along * mover[1], p[2] + along * mover[2]
+
+
+@njit
+def _direction(state):
+    """A random unit vector without sines: from a point in a disc (Marsaglia 1972).
+
+    G. Marsaglia, Ann. Math. Statist. 43, 645.
+    """
+    r2 = 2.0
+    while r2 >= 1.0:
+        state, u = _next(state)
+        state, v = _next(state)
+        a, b = 2 * u - 1, 2 * v - 1
+        r2 = a * a + b * b
+    root = 2 * np.sqrt(1 - r2)
+    return state, (a * root, b * root, 1 - 2 * r2)
+
+
+@njit
+def _azimuth(state):
+    """Cosine and sine of a random angle, from a point in a disc: its angle, doubled (von Neumann).
+
+    J. von Neumann, Nat. Bureau Standards Appl. Math. Ser. 12, 36 (1951).
+    """
+    r2 = 2.0
+    while r2 >= 1.0 or r2 == 0.0:
+        state, u = _next(state)
+        state, v = _next(state)
+        a, b = 2 * u - 1, 2 * v - 1
+        r2 = a * a + b * b
+    return state, (a * a - b * b) / r2, 2 * a * b / r2

@@ -75,7 +75,7 @@ def form_factor(nucleus, q2, *, form_factor="fourier-bessel"):
     if nucleus == "H1":
         return (1 + q2 / DIPOLE_MASS**2) ** -2.0
     shape = shape_of(nucleus, form_factor)
-    return _evaluate(np.sqrt(q2.ravel()), shape).reshape(q2.shape)
+    return _evaluate(np.sqrt(q2.ravel()), shape[None]).reshape(q2.shape)
 
 
 @cache
@@ -83,14 +83,14 @@ def shape_of(name, form_factor):
     """Return what a kernel needs to know about a form factor, ndarray (k,).
 
     First the kind (0 Fourier–Bessel, 1 sphere folded with a Gaussian), then its parameters in fm:
-    cut-off radius and coefficients, or radius and surface width.
+    cut-off radius and weights of the terms, or radius and surface width.
     """
     if form_factor not in FORM_FACTORS:
         raise ValueError(f"unknown form factor {form_factor!r}; wanted one of "
                          f"{', '.join(FORM_FACTORS)}")
     nucleons = nucleus(name).nucleons
     if form_factor == "fourier-bessel":
-        return np.append([0.0, CUTOFF[name]], tables.read("charge_densities.csv")[name])
+        return np.append([0.0, CUTOFF[name]], _weights(tables.read("charge_densities.csv")[name]))
     if form_factor == "helm":  # Lewin and Smith (1996), Eq. 4.11
         c, a, s = 1.23 * nucleons ** (1 / 3) - 0.6, 0.52, 0.9
         return np.array([1.0, np.sqrt(c**2 + 7 / 3 * pi**2 * a**2 - 5 * s**2), s])
@@ -100,33 +100,45 @@ def shape_of(name, form_factor):
     return np.array([1.0, np.sqrt(radius**2 - 5 * s**2), s])
 
 
+def _weights(a):
+    """Return (−1)ⁿ a_n over the sum that makes F(0) = 1, from Fourier–Bessel coefficients."""
+    n = np.arange(1, len(a) + 1)
+    signed = np.asarray(a) * (-1.0) ** n
+    return signed / (signed / (n * pi) ** 2).sum()
+
+
 @njit
 def _sinc(x):
     return 1.0 - x * x / 6 if abs(x) < 1e-4 else np.sin(x) / x
 
 
 @njit
-def _charge(q, shape):
-    """Form factor at one momentum transfer q [MeV]."""
-    x = q * shape[1] / MEV_FM
-    if shape[0] == 1.0:  # 3 j₁(x)/x exp(−q²s²/2)
+def _charge(q, shapes, p):
+    """Form factor at one momentum transfer q [MeV], of the nucleus in row p of a table of shapes.
+
+    (A row by its number: to cut the row out of the table would cost more than the form factor.)
+    """
+    x = q * shapes[p, 1] / MEV_FM
+    if shapes[p, 0] == 1.0:  # 3 j₁(x)/x exp(−q²s²/2)
         ball = 1.0 - x * x / 10 if x < 1e-2 else 3 * (np.sin(x) / x - np.cos(x)) / (x * x)
-        return ball * np.exp(-0.5 * (q * shape[2] / MEV_FM) ** 2)
-    top = bottom = 0.0
-    for n in range(1, len(shape) - 1):
-        a, sign = shape[n + 1], 1.0 - 2.0 * (n % 2)
-        bottom += a * sign / (n * pi) ** 2
-        # j₀(x) (−1)ⁿ/((nπ)² − x²), written so that nothing is divided by zero at x = nπ
-        top += a * (sign * _sinc(x) / ((n * pi) ** 2 - x * x) if x < 1.0
-                    else -_sinc(x - n * pi) / (x * (n * pi + x)))
-    return top / bottom
+        return ball * np.exp(-0.5 * (q * shapes[p, 2] / MEV_FM) ** 2)
+    # Σ c_n j₀(x)/((nπ)² − x²); near x = nπ sine and denominator vanish together
+    near = int(x / pi + 0.5)
+    sign, rest, total = 1.0 - 2.0 * (near % 2), x - near * pi, 0.0
+    for n in range(1, shapes.shape[1] - 1):
+        if n != near:
+            total += shapes[p, n + 1] / ((n * pi) ** 2 - x * x)
+    if near == 0:
+        return _sinc(x) * total
+    nearest = shapes[p, near + 1] / (near * pi + x) if near < shapes.shape[1] - 1 else 0.0
+    return sign * (np.sin(rest) * total - _sinc(rest) * nearest) / x
 
 
 @njit
-def _evaluate(q, shape):
+def _evaluate(q, shapes):
     values = np.empty(len(q))
     for i in range(len(q)):
-        values[i] = _charge(q[i], shape)
+        values[i] = _charge(q[i], shapes, 0)
     return values
 
 

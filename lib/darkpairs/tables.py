@@ -1,4 +1,4 @@
-"""The only room that touches the disk: small cited tables, sealed with a checksum.
+"""Small cited tables on disk, sealed with a checksum.
 
 In: a file name. Out: a `Table` of named columns. Chapter: beam (shows one table as it lies).
 
