@@ -17,17 +17,47 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs import cells, decay, detector, rates
-from darkpairs._jit import njit, spread
+from darkpairs._jit import apart, njit, spread
 from darkpairs.batches import KINDS, Truth
 from darkpairs.cells import _pick
 from darkpairs.constants import ELECTRON_MASS, SPEED_OF_LIGHT
-from darkpairs.decay import _throw
+from darkpairs.decay import _decay, _weigh
 from darkpairs.detector import _contains, _point
 from darkpairs.kinematics import _azimuth, _boost, threshold
 from darkpairs.model import is_three_plus_two
 from darkpairs.rates import _in_x, _q2_at, _spin_factors, expected_events, spectrum
-from darkpairs.rng import _next, _start, stream
-from darkpairs.upscatter import _heavy_momentum, _polarisation
+from darkpairs.rng import _died, _life, _next, stream
+from darkpairs.slots import (
+    AFTER,
+    BLOCK,
+    END,
+    ENERGY,
+    HEIGHT,
+    KEPT,
+    LAST,
+    P_HEAVY,
+    P_LIGHT,
+    P_MINUS,
+    P_PAIR,
+    P_PLUS,
+    PROCESS,
+    Q2,
+    REACH,
+    SCALE,
+    SINGLE,
+    SPIN,
+    TARGET,
+    THERE,
+    VERTEX,
+    X,
+    _four,
+    _open,
+    _put_four,
+    _put_three,
+    _take,
+    _three,
+)
+from darkpairs.upscatter import NUCLEON, _heavy_momentum, _polarisation
 
 __all__ = ["expected_events", "generate", "spectrum"]
 
@@ -95,10 +125,10 @@ def generate(model, n, *, seed, experiment="microboone", regime="coherent",
         raise ValueError("this model makes no pairs; wanted couplings and ε above 0")
     flight, ways, place = sampler(model, **options)
     events, particles, truth = _empty(model, n, first, expected / n)
-    done = spread(_generate, n, np.uint64(seed), np.uint64(stream("signal")), np.uint64(first),
-                  flight, chain, ways.table, ways.shapes, ways.recoil, place,
-                  detector.body(detector.paper(experiment)), decay.mass_cells(model), events,
-                  particles, truth["pdg"].reshape(n, -1))
+    run = np.uint64(seed), np.uint64(stream("signal")), np.uint64(first)
+    done = spread(_generate, n, run, flight, chain, ways, place,
+                  tuple(detector.body(detector.paper(experiment))), decay.mass_cells(model),
+                  events, particles, truth["pdg"].reshape(n, -1))
     if not all(done):
         raise ValueError(f"no event decayed inside in {TRIES} throws; ask for inside=False")
     return Truth(**truth)
@@ -172,11 +202,9 @@ def _law(flight, table, shapes, p, energy, x):
 @njit
 def _reach(flight, target, energy, q2):
     """Chance that ν_h decays within the longest way inside the detector."""
-    if flight.longest > 1e300:
-        return 1.0
     e = energy - 0.5 * q2 / target
     length = flight.ctau * np.sqrt(max(e * e - flight.heavy**2, 0.0)) / flight.heavy
-    return -np.expm1(-flight.longest / length) if flight.longest < 40 * length else 1.0
+    return _died(min(flight.longest / length, 40.0))  # e⁻⁴⁰ is nothing beside 1
 
 
 @njit
@@ -190,94 +218,163 @@ def _samples(flight, table, shapes, p, energies, points):
 
 
 @njit
-def _scatter(state, flight, table, shapes, place):
-    """Throw process, neutrino energy and (Q², its limits): a cell, a point in it, kept or not."""
-    while True:
-        state, u = _next(state)
-        cell = _pick(u, place)
-        p = int(place[cell, 2])
-        state, u = _next(state)
-        energy = place[cell, 3] + u * place[cell, 4]
-        state, u = _next(state)
-        x = place[cell, 5] + u * place[cell, 6]
-        state, u = _next(state)
-        if u < place[cell, 8]:  # under the floor: kept, whatever the law says
-            _, q2 = _q2_at(table, p, flight.heavy, energy, x)
-            return state, p, energy, q2
-        value, q2 = _law(flight, table, shapes, p, energy, x)
-        if u * place[cell, 7] < value:
-            return state, p, energy, q2
-
-
-@njit
-def _generate(first, last, seed, stream, offset, flight, chain, table, shapes, recoil, place, body,
-              masses, events, particles, pdg):
+def _generate(first, last, run, flight, chain, ways, place, body, masses, events, particles, pdg):
     """Fill the rows of some events; False if one of them never stays inside."""
-    for i in range(first, last):
-        state = _start(seed, stream, offset + np.uint64(i))
-        way = _event(state, i, flight, chain, table, shapes, place, body, masses, events, particles)
-        if way < 0:
-            return False
-        pdg[i, 0] = recoil[way]
+    n = min(BLOCK, last - first)
+    w, dice, number = _open(n, first, run)
+    todo, tries, done = np.empty(n, np.int64), np.zeros(n, np.int64), 0
+    real = chain.real == 1.0
+    while done < last - first:
+        _aim(n, dice, w, place, ways)
+        _kick(n, w, flight.heavy)
+        _ask(n, w, todo, flight, ways.table, ways.shapes)
+        _scatter(n, dice, w, flight.heavy)
+        _fly(n, dice, w, flight, body)
+        _weigh(n, dice, w, chain, masses)
+        _decay(n, dice, w, chain)
+        _boosts(n, w, flight)
+        if real:
+            _fly_on(n, dice, w, flight, body)
+        for j in range(min(n, BLOCK)):
+            i, tries[j] = number[j], tries[j] + 1
+            if i < last and w[KEPT + j] == 1.0:
+                _write(i, j, w, real, events, particles)
+                pdg[i, 0] = ways.recoil[int(w[PROCESS + j])]
+                _take(j, first + n + done, dice, number, run)
+                tries[j], done = 0, done + 1
+            elif i < last and tries[j] == TRIES:
+                return False
     return True
 
 
-@njit
-def _event(state, i, flight, chain, table, shapes, place, body, masses, events, particles):
-    """Throw event i, write it into its rows and return by which process it came, or −1."""
-    heavy, limited = flight.heavy, flight.longest < 1e300
-    for _ in range(TRIES):
-        state, way, energy, q2 = _scatter(state, flight, table, shapes, place)
-        target = table[way, 0]
-        e, across, along = _heavy_momentum(target, heavy, energy, q2)
-        state, cosine, sine = _azimuth(state)
-        p = (across * cosine, across * sine, along)
-        state, vertex = _point(state, body)
+@apart
+def _aim(n, dice, w, place, ways):
+    """A pass: choose a cell, and throw a point in it; below the floor it is kept for sure."""
+    for j in range(min(n, BLOCK)):
+        state, u = _next(dice[j])
+        cell = _pick(u, place)
         state, u = _next(state)
-        fly = -flight.ctau / heavy * np.log1p(-u * _reach(flight, target, energy, q2[0]))
-        there, after = _ahead(vertex, fly, p), fly * e / SPEED_OF_LIGHT
-        if limited and not _contains(body, there):
-            continue
-        f1, f2 = _spin_factors(q2[0], shapes, way)
-        sx, sz = _polarisation(target, heavy, energy, q2[0], f1, f2, e, across, along)
-        state, a, b, c = _throw(state, chain, masses, (sx * cosine, sx * sine, sz))
-        end, last, k = there, after, 2
-        if chain.real == 1.0:
-            pair = _lab(_sum(a, b), flight.zprime, e, p, heavy)
-            state, u = _next(state)
-            fly = -flight.ctau_zprime / flight.zprime * np.log1p(-u)
-            end, last = _ahead(there, fly, pair[1:]), after + fly * pair[0] / SPEED_OF_LIGHT
-            if limited and not _contains(body, end):
-                continue
-            _put(particles, i, 2, pair, there, after)
-            k = 3
-        events[i, 0], events[i, 1], events[i, 2], events[i, 3] = energy, *vertex
-        recoil = (target + 0.5 * q2[0] / target, -p[0], -p[1], energy - p[2])
-        _put(particles, i, 0, recoil, vertex, 0.0)
-        _put(particles, i, 1, (e, *p), vertex, 0.0)
-        _put(particles, i, k, _lab(c, flight.light, e, p, heavy), there, after)
-        _put(particles, i, k + 1, _lab(a, ELECTRON_MASS, e, p, heavy), end, last)
-        _put(particles, i, k + 2, _lab(b, ELECTRON_MASS, e, p, heavy), end, last)
-        return way
-    return -1
+        w[ENERGY + j] = place[cell, 3] + u * place[cell, 4]
+        state, u = _next(state)
+        w[X + j] = place[cell, 5] + u * place[cell, 6]
+        dice[j], u = _next(state)
+        w[HEIGHT + j] = u * place[cell, 7]
+        w[KEPT + j] = 1.0 if u < place[cell, 8] else 0.0
+        p = int(place[cell, 2])
+        w[PROCESS + j] = p
+        w[SINGLE + j] = ways.shapes[p, 0] == NUCLEON
+        w[TARGET + j], w[SCALE + j] = ways.table[p, 0], ways.table[p, 1]
+
+
+@apart
+def _kick(n, w, heavy):
+    """A pass: Q² and its limits, from x."""
+    for j in range(min(n, BLOCK)):
+        _, q2 = _q2_at(w[TARGET + j], w[SCALE + j], heavy, w[ENERGY + j], w[X + j])
+        _put_three(w, Q2, j, *q2)
+
+
+@apart
+def _ask(n, w, todo, flight, table, shapes):
+    """A pass: those above the floor are kept if they lie below the law. Few are; so list them."""
+    asked = 0
+    for j in range(min(n, BLOCK)):
+        todo[asked] = j
+        asked += w[KEPT + j] == 0.0
+    for k in range(asked):
+        j = todo[k]
+        law, _ = _law(flight, table, shapes, int(w[PROCESS + j]), w[ENERGY + j], w[X + j])
+        w[KEPT + j] = 1.0 if w[HEIGHT + j] < law else 0.0
+
+
+@apart
+def _scatter(n, dice, w, heavy):
+    """A pass: momentum and spin of ν_h, in a random plane."""
+    for j in range(min(n, BLOCK)):
+        target, energy, span = w[TARGET + j], w[ENERGY + j], _three(w, Q2, j)
+        e, across, along = _heavy_momentum(target, heavy, energy, span)
+        f1, f2 = _spin_factors(span[0], w[SINGLE + j] == 1.0)
+        sx, sz = _polarisation(target, heavy, energy, span[0], f1, f2, e, across, along)
+        dice[j], cosine, sine = _azimuth(dice[j])
+        _put_four(w, P_HEAVY, j, e, across * cosine, across * sine, along)
+        _put_three(w, SPIN, j, sx * cosine, sx * sine, sz)
+
+
+@apart
+def _fly(n, dice, w, flight, body):
+    """A pass: where ν_h begins, where and when it decays; lost if that is outside."""
+    limited = flight.longest < 1e300
+    for j in range(min(n, BLOCK)):
+        w[REACH + j] = _reach(flight, w[TARGET + j], w[ENERGY + j], w[Q2 + j])
+    for j in range(min(n, BLOCK)):
+        state, vertex = _point(dice[j], body)
+        dice[j], u = _next(state)
+        _put_three(w, VERTEX, j, *vertex)
+        w[AFTER + j] = 0.0
+        _move(w, j, P_HEAVY, flight.ctau / flight.heavy * _life(u * w[REACH + j]), VERTEX, THERE,
+              AFTER, AFTER, limited, body)
+
+
+@apart
+def _fly_on(n, dice, w, flight, body):
+    """A pass: where and when a real Z′ decays; lost if that is outside."""
+    limited = flight.longest < 1e300
+    for j in range(min(n, BLOCK)):
+        _, ax, ay, az = _four(w, P_MINUS, j)
+        _, bx, by, bz = _four(w, P_PLUS, j)
+        x, y, z = ax + bx, ay + by, az + bz
+        e = np.sqrt(flight.zprime * flight.zprime + x * x + y * y + z * z)
+        _put_four(w, P_PAIR, j, e, x, y, z)
+        dice[j], u = _next(dice[j])
+        _move(w, j, P_PAIR, flight.ctau_zprime / flight.zprime * _life(u), THERE, END, AFTER, LAST,
+              limited, body)
 
 
 @njit
-def _ahead(start, fly, p):
-    """Point that is reached from `start` with momentum p; `fly` is way over momentum."""
-    return start[0] + fly * p[0], start[1] + fly * p[1], start[2] + fly * p[2]
+def _move(w, j, p4, fly, start, end, before, after, limited, body):
+    """Move a particle from `start` to `end`; `fly` is its way over its momentum."""
+    e, px, py, pz = _four(w, p4, j)
+    x, y, z = _three(w, start, j)
+    there = (x + fly * px, y + fly * py, z + fly * pz)
+    _put_three(w, end, j, *there)
+    w[after + j] = w[before + j] + fly * e / SPEED_OF_LIGHT
+    w[KEPT + j] = w[KEPT + j] if not limited or _contains(body, there) else 0.0
+
+
+@apart
+def _boosts(n, w, flight):
+    """A pass: bring all momenta from the frame of ν_h to the laboratory."""
+    for j in range(min(n, BLOCK)):
+        _to_lab(w, j, P_LIGHT, flight.light, flight.heavy)
+        _to_lab(w, j, P_MINUS, ELECTRON_MASS, flight.heavy)
+        _to_lab(w, j, P_PLUS, ELECTRON_MASS, flight.heavy)
 
 
 @njit
-def _sum(a, b):
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
+def _to_lab(w, j, p4, mass, heavy):
+    """Bring one momentum from the frame of ν_h to the laboratory."""
+    e, x, y, z = _four(w, p4, j)
+    mover = _four(w, P_HEAVY, j)
+    x, y, z = _boost(e, (x, y, z), mover[0], mover[1:], heavy)
+    _put_four(w, p4, j, np.sqrt(mass * mass + x * x + y * y + z * z), x, y, z)
 
 
-@njit
-def _lab(rest, mass, e, p, heavy):
-    """Four-momentum in the laboratory of what has the four-momentum `rest` in the frame of ν_h."""
-    x, y, z = _boost(rest[0], rest[1:], e, p, heavy)
-    return np.sqrt(mass * mass + x * x + y * y + z * z), x, y, z
+@apart
+def _write(i, j, w, real, events, particles):
+    """Write event i from slot j."""
+    energy, target, (e, x, y, z) = w[ENERGY + j], w[TARGET + j], _four(w, P_HEAVY, j)
+    vertex, there, after = _three(w, VERTEX, j), _three(w, THERE, j), w[AFTER + j]
+    events[i, 0], events[i, 1], events[i, 2], events[i, 3] = energy, *vertex
+    recoil = (target + 0.5 * w[Q2 + j] / target, -x, -y, energy - z)
+    _put(particles, i, 0, recoil, vertex, 0.0)
+    _put(particles, i, 1, (e, x, y, z), vertex, 0.0)
+    end, last, k = there, after, 2
+    if real:
+        _put(particles, i, 2, _four(w, P_PAIR, j), there, after)
+        end, last, k = _three(w, END, j), w[LAST + j], 3
+    _put(particles, i, k, _four(w, P_LIGHT, j), there, after)
+    _put(particles, i, k + 1, _four(w, P_MINUS, j), end, last)
+    _put(particles, i, k + 2, _four(w, P_PLUS, j), end, last)
 
 
 @njit
