@@ -37,7 +37,6 @@ from darkpairs.slots import (
     P_PLUS,
     SPIN,
     SQUARE,
-    _four,
     _open,
     _put_four,
     _put_three,
@@ -307,8 +306,10 @@ def _many(run, n, chain, masses, spin):
         for j in range(slots):
             i = number[j]
             if w[KEPT + j] == 1.0 and i < n:
-                result[i, 0], result[i, 1] = _four(w, P_MINUS, j), _four(w, P_PLUS, j)
-                result[i, 2] = _four(w, P_LIGHT, j)
+                for c in range(4):
+                    result[i, 0, c] = w[P_MINUS + c * BLOCK + j]
+                    result[i, 1, c] = w[P_PLUS + c * BLOCK + j]
+                    result[i, 2, c] = w[P_LIGHT + c * BLOCK + j]
                 _take(j, slots + done, dice, number, run)
                 done += 1
     return result

@@ -210,7 +210,7 @@ def _in_x(table, shapes, p, mass, energy, x):
     return density * slope * table[p, 7], q2
 
 
-@njit
+@apart
 def _mean_chance(body, ctau, ctau_z, heavy, light, zprime, e, across, along, spin, xt, wt):
     """Chance that ν_h and a real Z′ decay inside, mean over the directions of the Z′."""
     p = np.sqrt(across * across + along * along)
@@ -276,7 +276,7 @@ def _nodes(table, shapes, p, heavy, light, zprime, edges, heights, body, ctau, c
                 if ctau > 0 or ctau_z > 0:
                     weight *= _mean_chance(body, ctau, ctau_z, heavy, light, zprime, e, across,
                                            along, slope * spin, xt, wt)
-                result[kept] = e, weight, weight * spin
+                result[kept, 0], result[kept, 1], result[kept, 2] = e, weight, weight * spin
                 kept += 1
     return result[:kept]
 

@@ -3,8 +3,9 @@
 In: a model, an experiment, a seed. Out: `Truth`, and expected events. Chapter: signal.
 
 One event is: a neutrino energy and a Q² (thrown from cells, exactly), a plane, a flight and a decay
-of ν_h with its spin, a flight of the Z′ if it is real, and a place in the detector. Whatever would
-decay outside is thrown again as a whole. Long-lived ν_h would nearly all be thrown away; so the
+of ν_h with its spin, a flight of the Z′ if it is real, and a place in the detector. Each of these
+steps is a pass over a block of events (see `slots`), in the order in which `_generate` names them.
+Whatever would decay outside is thrown again as a whole. Long-lived ν_h would nearly all be thrown away; so the
 length of the flight is thrown only up to the longest way inside the detector, and the chance for
 that is part of the law from which energy and Q² are thrown.
 
@@ -28,13 +29,13 @@ from darkpairs.model import is_three_plus_two
 from darkpairs.rates import _in_x, _q2_at, _spin_factors, expected_events, spectrum
 from darkpairs.rng import _died, _life, _next, stream
 from darkpairs.slots import (
-    AFTER,
+    BEGIN,
     BLOCK,
     END,
     ENERGY,
     HEIGHT,
     KEPT,
-    LAST,
+    MIDDLE,
     P_HEAVY,
     P_LIGHT,
     P_MINUS,
@@ -47,8 +48,6 @@ from darkpairs.slots import (
     SINGLE,
     SPIN,
     TARGET,
-    THERE,
-    VERTEX,
     X,
     _four,
     _open,
@@ -157,7 +156,7 @@ def _empty(model, n, first, weight):
 
 def sampler(model, *, experiment, regime, exchange, form_factor, pauli, inside,
             zprime_flight=True):
-    """Return what `_scatter` throws from: a `Flight`, `rates.Processes` and the table of cells.
+    """Return what `_aim` throws from: a `Flight`, `rates.Processes` and the table of cells.
 
     A cell holds process, low energy, width [MeV], low x, width, and ceiling and floor of the law.
     Options as in `generate`.
@@ -219,23 +218,27 @@ def _samples(flight, table, shapes, p, energies, points):
 
 @njit
 def _generate(first, last, run, flight, chain, ways, place, body, masses, events, particles, pdg):
-    """Fill the rows of some events; False if one of them never stays inside."""
+    """Fill the rows of some events, block by block; False if one of them never stays inside."""
     n = min(BLOCK, last - first)
     w, dice, number = _open(n, first, run)
     todo, tries, done = np.empty(n, np.int64), np.zeros(n, np.int64), 0
-    real = chain.real == 1.0
+    real, limited = chain.real == 1.0, flight.longest < np.inf
     while done < last - first:
         _aim(n, dice, w, place, ways)
-        _kick(n, w, flight.heavy)
-        _ask(n, w, todo, flight, ways.table, ways.shapes)
-        _scatter(n, dice, w, flight.heavy)
+        _kick(n, w, flight)
+        _ask(n, w, todo, flight, ways)
+        _scatter(n, dice, w, flight)
         _fly(n, dice, w, flight, body)
+        if limited:
+            _stay(n, w, MIDDLE, body)
         _weigh(n, dice, w, chain, masses)
         _decay(n, dice, w, chain)
         _boosts(n, w, flight)
         if real:
-            _fly_on(n, dice, w, flight, body)
-        for j in range(min(n, BLOCK)):
+            _fly_on(n, dice, w, flight)
+            if limited:
+                _stay(n, w, END, body)
+        for j in range(n):
             i, tries[j] = number[j], tries[j] + 1
             if i < last and w[KEPT + j] == 1.0:
                 _write(i, j, w, real, events, particles)
@@ -259,42 +262,42 @@ def _aim(n, dice, w, place, ways):
         w[X + j] = place[cell, 5] + u * place[cell, 6]
         dice[j], u = _next(state)
         w[HEIGHT + j] = u * place[cell, 7]
-        w[KEPT + j] = 1.0 if u < place[cell, 8] else 0.0
+        w[KEPT + j] = u < place[cell, 8]
         p = int(place[cell, 2])
-        w[PROCESS + j] = p
-        w[SINGLE + j] = ways.shapes[p, 0] == NUCLEON
+        w[PROCESS + j], w[SINGLE + j] = p, ways.shapes[p, 0] == NUCLEON
         w[TARGET + j], w[SCALE + j] = ways.table[p, 0], ways.table[p, 1]
 
 
 @apart
-def _kick(n, w, heavy):
+def _kick(n, w, flight):
     """A pass: Q² and its limits, from x."""
     for j in range(min(n, BLOCK)):
-        _, q2 = _q2_at(w[TARGET + j], w[SCALE + j], heavy, w[ENERGY + j], w[X + j])
+        _, q2 = _q2_at(w[TARGET + j], w[SCALE + j], flight.heavy, w[ENERGY + j], w[X + j])
         _put_three(w, Q2, j, *q2)
 
 
 @apart
-def _ask(n, w, todo, flight, table, shapes):
-    """A pass: those above the floor are kept if they lie below the law. Few are; so list them."""
+def _ask(n, w, todo, flight, ways):
+    """A pass: what lies above the floor is kept if it lies below the law. Little is; so list it."""
     asked = 0
     for j in range(min(n, BLOCK)):
         todo[asked] = j
         asked += w[KEPT + j] == 0.0
     for k in range(asked):
         j = todo[k]
-        law, _ = _law(flight, table, shapes, int(w[PROCESS + j]), w[ENERGY + j], w[X + j])
-        w[KEPT + j] = 1.0 if w[HEIGHT + j] < law else 0.0
+        p, energy, x = int(w[PROCESS + j]), w[ENERGY + j], w[X + j]
+        law, _ = _law(flight, ways.table, ways.shapes, p, energy, x)
+        w[KEPT + j] = w[HEIGHT + j] < law
 
 
 @apart
-def _scatter(n, dice, w, heavy):
+def _scatter(n, dice, w, flight):
     """A pass: momentum and spin of ν_h, in a random plane."""
     for j in range(min(n, BLOCK)):
         target, energy, span = w[TARGET + j], w[ENERGY + j], _three(w, Q2, j)
-        e, across, along = _heavy_momentum(target, heavy, energy, span)
+        e, across, along = _heavy_momentum(target, flight.heavy, energy, span)
         f1, f2 = _spin_factors(span[0], w[SINGLE + j] == 1.0)
-        sx, sz = _polarisation(target, heavy, energy, span[0], f1, f2, e, across, along)
+        sx, sz = _polarisation(target, flight.heavy, energy, span[0], f1, f2, e, across, along)
         dice[j], cosine, sine = _azimuth(dice[j])
         _put_four(w, P_HEAVY, j, e, across * cosine, across * sine, along)
         _put_three(w, SPIN, j, sx * cosine, sx * sine, sz)
@@ -302,84 +305,87 @@ def _scatter(n, dice, w, heavy):
 
 @apart
 def _fly(n, dice, w, flight, body):
-    """A pass: where ν_h begins, where and when it decays; lost if that is outside."""
-    limited = flight.longest < 1e300
+    """A pass: where ν_h begins, and where and when it ends."""
     for j in range(min(n, BLOCK)):
         w[REACH + j] = _reach(flight, w[TARGET + j], w[ENERGY + j], w[Q2 + j])
     for j in range(min(n, BLOCK)):
         state, vertex = _point(dice[j], body)
         dice[j], u = _next(state)
-        _put_three(w, VERTEX, j, *vertex)
-        w[AFTER + j] = 0.0
-        _move(w, j, P_HEAVY, flight.ctau / flight.heavy * _life(u * w[REACH + j]), VERTEX, THERE,
-              AFTER, AFTER, limited, body)
+        _put_four(w, BEGIN, j, 0.0, *vertex)
+        _move(w, j, P_HEAVY, flight.ctau / flight.heavy * _life(u * w[REACH + j]), BEGIN, MIDDLE)
 
 
 @apart
-def _fly_on(n, dice, w, flight, body):
-    """A pass: where and when a real Z′ decays; lost if that is outside."""
-    limited = flight.longest < 1e300
+def _fly_on(n, dice, w, flight):
+    """A pass: a real Z′, and where and when it ends."""
     for j in range(min(n, BLOCK)):
-        _, ax, ay, az = _four(w, P_MINUS, j)
-        _, bx, by, bz = _four(w, P_PLUS, j)
-        x, y, z = ax + bx, ay + by, az + bz
-        e = np.sqrt(flight.zprime * flight.zprime + x * x + y * y + z * z)
-        _put_four(w, P_PAIR, j, e, x, y, z)
+        a, b = _four(w, P_MINUS, j), _four(w, P_PLUS, j)
+        _put_four(w, P_PAIR, j, *_on_shell(flight.zprime, a[1] + b[1], a[2] + b[2], a[3] + b[3]))
         dice[j], u = _next(dice[j])
-        _move(w, j, P_PAIR, flight.ctau_zprime / flight.zprime * _life(u), THERE, END, AFTER, LAST,
-              limited, body)
+        _move(w, j, P_PAIR, flight.ctau_zprime / flight.zprime * _life(u), MIDDLE, END)
 
 
 @njit
-def _move(w, j, p4, fly, start, end, before, after, limited, body):
-    """Move a particle from `start` to `end`; `fly` is its way over its momentum."""
+def _move(w, j, p4, fly, start, end):
+    """Let a particle fly from one place to another; `fly` is its way over its momentum."""
     e, px, py, pz = _four(w, p4, j)
-    x, y, z = _three(w, start, j)
-    there = (x + fly * px, y + fly * py, z + fly * pz)
-    _put_three(w, end, j, *there)
-    w[after + j] = w[before + j] + fly * e / SPEED_OF_LIGHT
-    w[KEPT + j] = w[KEPT + j] if not limited or _contains(body, there) else 0.0
+    t, x, y, z = _four(w, start, j)
+    _put_four(w, end, j, t + fly * e / SPEED_OF_LIGHT, x + fly * px, y + fly * py, z + fly * pz)
+
+
+@apart
+def _stay(n, w, row, body):
+    """A pass: whoever is outside is lost."""
+    for j in range(min(n, BLOCK)):
+        _, x, y, z = _four(w, row, j)
+        w[KEPT + j] = w[KEPT + j] if _contains(body, (x, y, z)) else 0.0
 
 
 @apart
 def _boosts(n, w, flight):
-    """A pass: bring all momenta from the frame of ν_h to the laboratory."""
+    """A pass: from the rest frame of ν_h to the laboratory."""
     for j in range(min(n, BLOCK)):
-        _to_lab(w, j, P_LIGHT, flight.light, flight.heavy)
-        _to_lab(w, j, P_MINUS, ELECTRON_MASS, flight.heavy)
-        _to_lab(w, j, P_PLUS, ELECTRON_MASS, flight.heavy)
+        mover = _four(w, P_HEAVY, j)
+        _to_lab(w, j, P_LIGHT, flight.light, mover, flight.heavy)
+        _to_lab(w, j, P_MINUS, ELECTRON_MASS, mover, flight.heavy)
+        _to_lab(w, j, P_PLUS, ELECTRON_MASS, mover, flight.heavy)
 
 
 @njit
-def _to_lab(w, j, p4, mass, heavy):
-    """Bring one momentum from the frame of ν_h to the laboratory."""
+def _to_lab(w, j, p4, mass, mover, heavy):
+    """Bring one momentum from the rest frame of ν_h, the mover, to the laboratory."""
     e, x, y, z = _four(w, p4, j)
-    mover = _four(w, P_HEAVY, j)
     x, y, z = _boost(e, (x, y, z), mover[0], mover[1:], heavy)
-    _put_four(w, p4, j, np.sqrt(mass * mass + x * x + y * y + z * z), x, y, z)
+    _put_four(w, p4, j, *_on_shell(mass, x, y, z))
 
 
-@apart
+@njit
+def _on_shell(mass, x, y, z):
+    """Four-momentum of a particle of that mass."""
+    return np.sqrt(mass * mass + x * x + y * y + z * z), x, y, z
+
+
+@njit
 def _write(i, j, w, real, events, particles):
     """Write event i from slot j."""
-    energy, target, (e, x, y, z) = w[ENERGY + j], w[TARGET + j], _four(w, P_HEAVY, j)
-    vertex, there, after = _three(w, VERTEX, j), _three(w, THERE, j), w[AFTER + j]
-    events[i, 0], events[i, 1], events[i, 2], events[i, 3] = energy, *vertex
+    energy, target, begin = w[ENERGY + j], w[TARGET + j], _four(w, BEGIN, j)
+    e, x, y, z = _four(w, P_HEAVY, j)
     recoil = (target + 0.5 * w[Q2 + j] / target, -x, -y, energy - z)
-    _put(particles, i, 0, recoil, vertex, 0.0)
-    _put(particles, i, 1, (e, x, y, z), vertex, 0.0)
-    end, last, k = there, after, 2
+    events[i, 0], events[i, 1], events[i, 2], events[i, 3] = energy, *begin[1:]
+    _put(particles, i, 0, recoil, begin)
+    _put(particles, i, 1, (e, x, y, z), begin)
+    middle, k = _four(w, MIDDLE, j), 2
+    end = middle
     if real:
-        _put(particles, i, 2, _four(w, P_PAIR, j), there, after)
-        end, last, k = _three(w, END, j), w[LAST + j], 3
-    _put(particles, i, k, _four(w, P_LIGHT, j), there, after)
-    _put(particles, i, k + 1, _four(w, P_MINUS, j), end, last)
-    _put(particles, i, k + 2, _four(w, P_PLUS, j), end, last)
+        _put(particles, i, 2, _four(w, P_PAIR, j), middle)
+        end, k = _four(w, END, j), 3
+    _put(particles, i, k, _four(w, P_LIGHT, j), middle)
+    _put(particles, i, k + 1, _four(w, P_MINUS, j), end)
+    _put(particles, i, k + 2, _four(w, P_PLUS, j), end)
 
 
 @njit
-def _put(particles, i, k, p4, start, time):
+def _put(particles, i, k, p4, place):
     """Write particle k of event i."""
     particles[i, k, 0], particles[i, k, 1], particles[i, k, 2], particles[i, k, 3] = p4
-    particles[i, k, 4], particles[i, k, 5], particles[i, k, 6] = start
-    particles[i, k, 7] = time
+    particles[i, k, 7], particles[i, k, 4], particles[i, k, 5], particles[i, k, 6] = place

@@ -23,25 +23,26 @@ from darkpairs.rng import _start
 
 BLOCK = 120  # slots: the rows fit into the nearest cache
 
-# Rows of one number
+# Where the rows begin; np.int64, as numba compiles a function anew for each plain int it is given.
+# Rows of one number:
 (KEPT,     # 1, or 0 if the throw is lost
  PROCESS,  # by which ν_h is made
  SINGLE,   # 1 if that is on a single proton
  TARGET,   # mass of the target [MeV]
- ENERGY,   # of the neutrino [MeV]
  SCALE,    # a² of the process [MeV²], see `rates`
- X,        # from the smallest Q² to the largest
- HEIGHT,   # of the throw, between 0 and the ceiling of its cell
+ ENERGY,   # of the neutrino [MeV]
+ X,        # from 0 at the smallest Q² to 1 at the largest
+ HEIGHT,   # of the throw: between 0 and the ceiling of its cell
  REACH,    # chance to decay on the longest way inside
  SQUARE,   # squared mass of the pair [MeV²]
- AFTER,    # time at which ν_h decays [µs]
- LAST,     # time at which the Z′ decays [µs]
- ) = (BLOCK * k for k in range(12))
-# Rows of three: Q² and its limits; the spin of ν_h in its frame; where ν_h begins and ends; and Z′
-Q2, SPIN, VERTEX, THERE, END = (BLOCK * (12 + 3 * k) for k in range(5))
-# Rows of four, (E, px, py, pz) of ν_h, Z′, ν_h', e⁻ and e⁺
-P_HEAVY, P_PAIR, P_LIGHT, P_MINUS, P_PLUS = (BLOCK * (27 + 4 * k) for k in range(5))
-ROWS = 47
+ ) = (np.int64(BLOCK * k) for k in range(10))
+# Rows of three: Q² and its limits [MeV²]; the spin of ν_h in its rest frame.
+Q2, SPIN = (np.int64(BLOCK * k) for k in (10, 13))
+# Rows of four: places (time [µs], x, y, z [cm]) where ν_h begins, where it ends, where the Z′ ends;
+BEGIN, MIDDLE, END = (np.int64(BLOCK * k) for k in (16, 20, 24))
+# and four-momenta (E, px, py, pz) [MeV] of ν_h, Z′, ν_h', e⁻ and e⁺.
+P_HEAVY, P_PAIR, P_LIGHT, P_MINUS, P_PLUS = (np.int64(BLOCK * k) for k in (28, 32, 36, 40, 44))
+ROWS = 48
 
 
 @njit
@@ -53,7 +54,7 @@ def _open(n, first, run):
     dice, number = np.empty(n, np.uint64), np.empty(n, np.int64)
     for j in range(n):
         _take(j, first + j, dice, number, run)
-    return np.zeros(ROWS * BLOCK), dice, number
+    return np.empty(ROWS * BLOCK), dice, number
 
 
 @njit
