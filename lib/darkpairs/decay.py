@@ -10,7 +10,7 @@ A decay is thrown in three steps: the mass of the pair, a random direction for i
 of the electron in the frame of the pair, which follows 1 − κ cos²θ. Then the spin of ν_h: with W
 the squared matrix element for no spin and 1 + g what the spin makes of it, turning *all* momenta
 around turns g into −g. So turning them around with the chance (1 − g)/2 gives the right law, and no
-throw is lost.
+throw is lost. Many are thrown side by side, see `slots`.
 
 Laws: the width is the integral of the exact squared matrix element over the Dalitz plot; a closed
 channel has no width; fractions add up to one; the width goes with the squares of the couplings.
@@ -25,7 +25,7 @@ from darkpairs import cells, invisible, zprime
 from darkpairs._jit import apart, njit
 from darkpairs.cells import _pick
 from darkpairs.constants import ELECTRON_MASS, HBARC
-from darkpairs.kinematics import _azimuth, _frame
+from darkpairs.kinematics import _azimuth, _dot, _frame, _sum, _times
 from darkpairs.model import is_three_plus_two, v_decay
 from darkpairs.rng import _next, stream
 from darkpairs.slots import (
@@ -39,7 +39,6 @@ from darkpairs.slots import (
     SQUARE,
     _open,
     _put_four,
-    _put_three,
     _take,
     _three,
 )
@@ -107,8 +106,7 @@ def emission_width(model, s):
 
     Dirac: V² m_h³ λ½ {(1 − a)² + (1 + a) b − 2b²}/(32π s), a = m_h'²/m_h², b = s/m_h²
     (arXiv:2207.04137; Eq. 3 of arXiv:1807.09877 has the same shape at a = 0 but is four times
-    larger). Majorana, real couplings: twice that, with
-    6 √a b in the braces.
+    larger). Majorana, real couplings: twice that, with 6 √a b in the braces.
     """
     heavy = model.m_heavy
     ratio, b = model.m_light / heavy, np.asarray(s, dtype=np.float64) / heavy**2
@@ -297,8 +295,8 @@ def _many(run, n, chain, masses, spin):
     result, done = np.empty((n, 3, 4)), 0
     slots = min(BLOCK, n)
     w, dice, number = _open(slots, 0, run)
-    for j in range(slots):
-        _put_three(w, SPIN, j, *spin)
+    for c in range(3):
+        w[SPIN + c * BLOCK:SPIN + (c + 1) * BLOCK] = spin[c]
     while done < n:
         w[KEPT:KEPT + slots] = 1.0
         _weigh(slots, dice, w, chain, masses)
@@ -306,10 +304,8 @@ def _many(run, n, chain, masses, spin):
         for j in range(slots):
             i = number[j]
             if w[KEPT + j] == 1.0 and i < n:
-                for c in range(4):
-                    result[i, 0, c] = w[P_MINUS + c * BLOCK + j]
-                    result[i, 1, c] = w[P_PLUS + c * BLOCK + j]
-                    result[i, 2, c] = w[P_LIGHT + c * BLOCK + j]
+                for c in range(12):  # the rows of e⁻, e⁺ and ν_h' follow each other
+                    result[i, c // 4, c % 4] = w[P_MINUS + c * BLOCK + j]
                 _take(j, slots + done, dice, number, run)
                 done += 1
     return result
@@ -354,10 +350,7 @@ def _pair(s, heavy, light):
 
 @njit
 def _cosine(state, kappa):
-    """Throw a cosine c with the density 1 − κc²: now an even one, now one with 1 − c².
-
-    The middle one of three even numbers has the density 1 − c².
-    """
+    """Throw a cosine c as 1 − κc²: an even one, or the middle of three, which comes as 1 − c²."""
     state, u = _next(state)
     state, x = _next(state)
     state, y = _next(state)
@@ -390,11 +383,11 @@ def _throw(state, s, spin, chain):
     """
     mass, energy, k, p = _pair(s, chain.heavy, chain.light)
     kappa = chain.correlated * _kappa(s, chain.heavy, chain.light, chain.majorana)
-    state, d, right, up = _frame(state)
+    state, d, right, up = _frame(state)  # d, the flight of the pair; two directions across it
     state, c = _cosine(state, kappa)
     state, x, y = _azimuth(state)
-    r = np.sqrt(1 - c * c)
-    n = _sum(_sum(_times(c, d), _times(r * x, right)), _times(r * y, up))
+    r = np.sqrt(1 - c * c)  # n, the flight of the electron in the frame of the pair
+    n = _sum(_times(c, d), _sum(_times(r * x, right), _times(r * y, up)))
     # the electron in the frame of ν_h: boosted along d, which stretches its part along d
     even, odd = 0.5 * k, p * (energy / mass - 1) * c
     half, swing = 0.5 * energy, p * k / mass * c
@@ -405,18 +398,3 @@ def _throw(state, s, spin, chain):
     turn = -1.0 if 2 * u > 1 + g else 1.0
     c4 = (chain.heavy - energy, *_times(-turn * k, d))
     return state, (a[0], *_times(turn, a[1:])), (b[0], *_times(turn, b[1:])), c4
-
-
-@njit
-def _dot(a, b):
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-@njit
-def _sum(a, b):
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-@njit
-def _times(x, a):
-    return x * a[0], x * a[1], x * a[2]

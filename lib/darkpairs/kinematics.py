@@ -132,3 +132,21 @@ def _azimuth(state):
     state, u = _next(state)
     cosine, sine = _circle(u)
     return state, cosine, sine
+
+
+@njit
+def _dot(a, b):
+    """Product of two vectors of three."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit
+def _sum(a, b):
+    """Sum of two vectors of three."""
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+@njit
+def _times(x, a):
+    """A number times a vector of three."""
+    return x * a[0], x * a[1], x * a[2]

@@ -4,8 +4,8 @@ In: a model, an experiment, a seed. Out: `Truth`, and expected events. Chapter: 
 
 One event is: a neutrino energy and a Q² (thrown from cells, exactly), a plane, a flight and a decay
 of ν_h with its spin, a flight of the Z′ if it is real, and a place in the detector. Each of these
-steps is a pass over a block of events (see `slots`), in the order in which `_generate` names them.
-Whatever would decay outside is thrown again as a whole. Long-lived ν_h would nearly all be thrown away; so the
+steps is a pass over a block of events, see `slots`; `_passes` names them in order. Whatever would
+decay outside is thrown again as a whole. Long-lived ν_h would nearly all be thrown away; so the
 length of the flight is thrown only up to the longest way inside the detector, and the chance for
 that is part of the law from which energy and Q² are thrown.
 
@@ -222,32 +222,38 @@ def _generate(first, last, run, flight, chain, ways, place, body, masses, events
     n = min(BLOCK, last - first)
     w, dice, number = _open(n, first, run)
     todo, tries, done = np.empty(n, np.int64), np.zeros(n, np.int64), 0
-    real, limited = chain.real == 1.0, flight.longest < np.inf
     while done < last - first:
-        _aim(n, dice, w, place, ways)
-        _kick(n, w, flight)
-        _ask(n, w, todo, flight, ways)
-        _scatter(n, dice, w, flight)
-        _fly(n, dice, w, flight, body)
-        if limited:
-            _stay(n, w, MIDDLE, body)
-        _weigh(n, dice, w, chain, masses)
-        _decay(n, dice, w, chain)
-        _boosts(n, w, flight)
-        if real:
-            _fly_on(n, dice, w, flight)
-            if limited:
-                _stay(n, w, END, body)
+        _passes(n, dice, w, todo, flight, chain, ways, place, body, masses)
         for j in range(n):
             i, tries[j] = number[j], tries[j] + 1
             if i < last and w[KEPT + j] == 1.0:
-                _write(i, j, w, real, events, particles)
+                _write(i, j, w, chain.real == 1.0, events, particles)
                 pdg[i, 0] = ways.recoil[int(w[PROCESS + j])]
                 _take(j, first + n + done, dice, number, run)
                 tries[j], done = 0, done + 1
             elif i < last and tries[j] == TRIES:
                 return False
     return True
+
+
+@njit
+def _passes(n, dice, w, todo, flight, chain, ways, place, body, masses):
+    """Throw an event in each of n slots, once; KEPT says which are good."""
+    limited = flight.longest < np.inf
+    _aim(n, dice, w, place, ways)
+    _kick(n, w, flight)
+    _ask(n, w, todo, flight, ways)
+    _scatter(n, dice, w, flight)
+    _fly(n, dice, w, flight, body)
+    if limited:
+        _stay(n, w, MIDDLE, body)
+    _weigh(n, dice, w, chain, masses)
+    _decay(n, dice, w, chain)
+    _boosts(n, w, flight)
+    if chain.real == 1.0:
+        _fly_on(n, dice, w, flight)
+        if limited:
+            _stay(n, w, END, body)
 
 
 @apart

@@ -6,7 +6,10 @@ A kernel that makes one event after the other waits: each number needs the one b
 block of events together, in short *passes*. A pass is a loop over the slots that does one step for
 all of them, say the flight; what it finds it leaves in the rows of one flat array: what ROW says of
 slot j stands in `w[ROW + j]`. There is no branch in such a loop, and no slot looks at another. So
-the compiler makes code from it that does eight slots at once.
+the compiler makes code from it that does eight slots at once. (It must know that the rows do not
+overlap; so it is told that there are not more than BLOCK slots, by `range(min(n, BLOCK))`. And it
+cannot do so where a number is looked up in a table at a place that was thrown; such loops stay
+apart from those that calculate.)
 
 Nobody repeats a step alone. A throw that is lost, anywhere, only clears the flag `KEPT` of its
 slot, and goes on with the others. At the end those that are kept are written, and their slots take
@@ -40,8 +43,8 @@ BLOCK = 120  # slots: the rows fit into the nearest cache
 Q2, SPIN = (np.int64(BLOCK * k) for k in (10, 13))
 # Rows of four: places (time [µs], x, y, z [cm]) where ν_h begins, where it ends, where the Z′ ends;
 BEGIN, MIDDLE, END = (np.int64(BLOCK * k) for k in (16, 20, 24))
-# and four-momenta (E, px, py, pz) [MeV] of ν_h, Z′, ν_h', e⁻ and e⁺.
-P_HEAVY, P_PAIR, P_LIGHT, P_MINUS, P_PLUS = (np.int64(BLOCK * k) for k in (28, 32, 36, 40, 44))
+# and four-momenta (E, px, py, pz) [MeV] of ν_h, Z′, e⁻, e⁺ and ν_h'.
+P_HEAVY, P_PAIR, P_MINUS, P_PLUS, P_LIGHT = (np.int64(BLOCK * k) for k in (28, 32, 36, 40, 44))
 ROWS = 48
 
 
