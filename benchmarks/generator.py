@@ -77,13 +77,14 @@ def draws(model):
     body = tuple(detector.body(detector.paper("microboone")))
     n, back, taken = slots.BLOCK, pow(int(_GAMMA), -1, 2**64), 0
     for block in range(COUNTED // n):
-        w, dice, number = slots._open(n, block * n, (np.uint64(1), np.uint64(0), np.uint64(0)))
+        w, dice, _ = slots._open(n, block * n, (np.uint64(1), np.uint64(0), np.uint64(0)))
         begun, waiting = dice.copy(), np.ones(n, bool)
         while waiting.any():
             signal._passes(n, dice, w, np.empty(n, np.int64), flight, chain, ways, place, body,
                            masses)
             ends = waiting & (w[slots.KEPT:slots.KEPT + n] == 1.0)
-            taken += sum((int(dice[j]) - int(begun[j])) * back % 2**64 for j in np.flatnonzero(ends))
+            for j in np.flatnonzero(ends):
+                taken += (int(dice[j]) - int(begun[j])) * back % 2**64
             waiting &= ~ends
     return taken / (COUNTED // n * n)
 
