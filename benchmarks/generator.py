@@ -18,15 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import types
 from functools import partial
-from inspect import signature
 from pathlib import Path
 
 import numba
 import numpy as np
 
-from darkpairs import _jit, decay, detector, rates, signal
+from darkpairs import _jit, decay, detector, rates, signal, slots
 from darkpairs.model import BENCHMARKS, epsilon_from, three_plus_one, three_plus_two
 from darkpairs.rng import _GAMMA, _next, _start
 
@@ -69,43 +67,26 @@ def middle_and_least(times, scale):
 
 # -- the bare loop ---------------------------------------------------------------------------------
 
-def counted(way):
-    """Return a copy of `signal._event` that notes each state of the dice, and that list of states.
-
-    Whatever throws takes the state first and returns it first. It runs as plain Python, but what
-    it calls stays compiled.
-    """
-    states = []
-
-    def noting(throw):
-        def noted(state, *rest):
-            result = throw(np.uint64(state), *rest)
-            states.append(int(result[0]))
-            return result
-        return noted
-
-    names = dict(vars(signal))
-    for name, thing in vars(signal).items():
-        plain = getattr(thing, "py_func", None)
-        if plain and thing is not way and next(iter(signature(plain).parameters)) == "state":
-            names[name] = noting(thing)
-    return types.FunctionType(way.py_func.__code__, names), states
-
-
 def draws(model):
-    """Count the random numbers of an event on average: how many steps of γ its dice have taken."""
+    """Count the random numbers of an event on average: how many steps of γ its dice have taken.
+
+    One block is made, pass by pass, until each slot has been kept once.
+    """
     flight, ways, place = signal.sampler(model, **OPTIONS)
-    events, particles, _ = signal._empty(model, 1, 0, 1.0)
-    event, states = counted(signal._event)
     chain, masses = decay.chain(model), decay.mass_cells(model)
-    body = detector.body(detector.paper("microboone"))
-    back, taken = pow(int(_GAMMA), -1, 2**64), 0
-    for number in range(COUNTED):
-        start = _start(np.uint64(1), np.uint64(0), np.uint64(number))
-        event(np.uint64(start), 0, flight, chain, ways.table, ways.shapes, place, body, masses,
-              events, particles)
-        taken += (states[-1] - int(start)) * back % 2**64
-    return taken / COUNTED
+    body = tuple(detector.body(detector.paper("microboone")))
+    n, back, taken = slots.BLOCK, pow(int(_GAMMA), -1, 2**64), 0
+    for block in range(COUNTED // n):
+        w, dice, _ = slots._open(n, block * n, (np.uint64(1), np.uint64(0), np.uint64(0)))
+        begun, waiting = dice.copy(), np.ones(n, bool)
+        while waiting.any():
+            signal._passes(n, dice, w, np.empty(n, np.int64), flight, chain, ways, place, body,
+                           masses)
+            ends = waiting & (w[slots.KEPT:slots.KEPT + n] == 1.0)
+            for j in np.flatnonzero(ends):
+                taken += (int(dice[j]) - int(begun[j])) * back % 2**64
+            waiting &= ~ends
+    return taken / (COUNTED // n * n)
 
 
 @_jit.njit

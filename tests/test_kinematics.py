@@ -160,6 +160,20 @@ def test_directions_do_not_lean():
     assert stats.chi2.sf(mean @ mean, 3) > 0.01
 
 
+def test_the_circle_agrees_with_numpy():
+    u = np.concatenate([np.random.default_rng(6).random(20_000), np.arange(16) / 16,
+                        [2.0**-53, 1 - 2.0**-53, np.nextafter(0.5, 0)]])
+    cosine, sine = np.array([kinematics._circle(each) for each in u]).T
+    assert np.allclose(cosine, np.cos(2 * np.pi * u), rtol=0, atol=2e-15)
+    assert np.allclose(sine, np.sin(2 * np.pi * u), rtol=0, atol=2e-15)
+
+
+def test_three_axes_stand_on_each_other():
+    axes = throws(kinematics._frame, 1000, 5)
+    assert np.allclose(axes @ axes.transpose(0, 2, 1), np.eye(3), rtol=0, atol=1e-14)
+    assert np.allclose(np.linalg.det(axes), 1, rtol=0, atol=1e-14)
+
+
 def test_azimuths_lie_on_the_circle_and_are_uniform():
     cosine, sine = throws(kinematics._azimuth, 100_000, 3).T
     assert abs(cosine**2 + sine**2 - 1).max() < 1e-12

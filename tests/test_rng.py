@@ -88,3 +88,21 @@ def test_streams_are_the_same_everywhere_and_differ_by_name():
 def test_bad_input_is_refused_in_words(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_lives_agree_with_numpy_to_the_last_digits():
+    dice = np.random.default_rng(4)
+    u = np.concatenate([dice.random(20_000), 10.0 ** -dice.uniform(0, 18, 20_000),
+                        1 - 2.0 ** -dice.uniform(1, 53, 20_000), [1 - 2.0**-53]])
+    ours = np.array([rng._life(each) for each in u])
+    assert np.allclose(ours, -np.log1p(-u), rtol=1e-15, atol=0)
+    assert rng._life(0.0) == 0
+
+
+def test_who_dies_agrees_with_numpy_to_the_last_digits():
+    dice = np.random.default_rng(5)
+    x = np.concatenate([dice.uniform(0, 40, 20_000), 10.0 ** -dice.uniform(0, 18, 20_000), [40.0]])
+    ours = np.array([rng._died(each) for each in x])
+    assert np.allclose(ours, -np.expm1(-x), rtol=5e-16, atol=0)
+    assert rng._died(0.0) == 0
+    assert rng._died(40.0) == 1

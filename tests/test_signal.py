@@ -10,7 +10,19 @@ from scipy.stats import binomtest, kstest
 
 import wholeamplitude
 from darknews import BENCH
-from darkpairs import batches, decay, detector, kinematics, model, nucleus, rates, signal, upscatter
+from darkpairs import (
+    batches,
+    cells,
+    decay,
+    detector,
+    kinematics,
+    model,
+    nucleus,
+    rates,
+    rng,
+    signal,
+    upscatter,
+)
 from darkpairs.constants import ELECTRON_MASS, PROTON_MASS, SPEED_OF_LIGHT
 
 LIGHT, NOTE = model.BENCHMARKS["light-140"], model.BENCHMARKS["note"]
@@ -153,13 +165,13 @@ def test_no_value_leaves_its_bounds(name):
 @numba.njit(error_model="numpy")
 def outside(n, flight, table, shapes, place):
     """How many of n values lie above the ceiling or below the floor of their cell."""
-    count, dice = 0, signal._start(np.uint64(1), np.uint64(2), np.uint64(3))
+    count, dice = 0, rng._start(np.uint64(1), np.uint64(2), np.uint64(3))
     for _ in range(n):
-        dice, u = signal._next(dice)
-        cell = signal._pick(u, place)
-        dice, u = signal._next(dice)
+        dice, u = rng._next(dice)
+        cell = cells._pick(u, place)
+        dice, u = rng._next(dice)
         energy = place[cell, 3] + u * place[cell, 4]
-        dice, u = signal._next(dice)
+        dice, u = rng._next(dice)
         value, _ = signal._law(flight, table, shapes, int(place[cell, 2]), energy,
                                place[cell, 5] + u * place[cell, 6])
         count += value > place[cell, 7] or value < place[cell, 7] * place[cell, 8]

@@ -10,7 +10,7 @@ A decay is thrown in three steps: the mass of the pair, a random direction for i
 of the electron in the frame of the pair, which follows 1 − κ cos²θ. Then the spin of ν_h: with W
 the squared matrix element for no spin and 1 + g what the spin makes of it, turning *all* momenta
 around turns g into −g. So turning them around with the chance (1 − g)/2 gives the right law, and no
-throw is lost.
+throw is lost. Many are thrown side by side, see `slots`.
 
 Laws: the width is the integral of the exact squared matrix element over the Dalitz plot; a closed
 channel has no width; fractions add up to one; the width goes with the squares of the couplings.
@@ -22,12 +22,26 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs import cells, invisible, zprime
-from darkpairs._jit import njit
+from darkpairs._jit import apart, njit
 from darkpairs.cells import _pick
 from darkpairs.constants import ELECTRON_MASS, HBARC
-from darkpairs.kinematics import _direction
+from darkpairs.kinematics import _azimuth, _dot, _frame, _sum, _times
 from darkpairs.model import is_three_plus_two, v_decay
-from darkpairs.rng import _next, _start, stream
+from darkpairs.rng import _next, stream
+from darkpairs.slots import (
+    BLOCK,
+    HEIGHT,
+    KEPT,
+    P_LIGHT,
+    P_MINUS,
+    P_PLUS,
+    SPIN,
+    SQUARE,
+    _open,
+    _put_four,
+    _take,
+    _three,
+)
 from darkpairs.zprime import CHANNELS, LIGHTEST, channel_width
 
 _X, _W = np.polynomial.legendre.leggauss(200)
@@ -92,8 +106,7 @@ def emission_width(model, s):
 
     Dirac: V² m_h³ λ½ {(1 − a)² + (1 + a) b − 2b²}/(32π s), a = m_h'²/m_h², b = s/m_h²
     (arXiv:2207.04137; Eq. 3 of arXiv:1807.09877 has the same shape at a = 0 but is four times
-    larger). Majorana, real couplings: twice that, with
-    6 √a b in the braces.
+    larger). Majorana, real couplings: twice that, with 6 √a b in the braces.
     """
     heavy = model.m_heavy
     ratio, b = model.m_light / heavy, np.asarray(s, dtype=np.float64) / heavy**2
@@ -187,8 +200,8 @@ def throw(model, n, *, seed, spin=(0.0, 0.0, 0.0), zprime_decay="correlated", he
         raise ValueError(f"spin {spin}; wanted three numbers, a vector of length ≤ 1")
     widths(model)  # refuses a closed decay
     way = chain(model, zprime_decay=zprime_decay, heavy_decay=heavy_decay)
-    return _many(np.uint64(seed), np.uint64(stream("decay")), np.uint64(first), n, way,
-                 mass_cells(model), spin)
+    run = np.uint64(seed), np.uint64(stream("decay")), np.uint64(first)
+    return _many(run, n, way, mass_cells(model), spin)
 
 
 class Chain(NamedTuple):
@@ -202,7 +215,6 @@ class Chain(NamedTuple):
     correlated: float  #: 0 if a real Z′ forgets where it came from
     spin: float  #: 0 if ν_h forgets its spin, or is Majorana
     slope: float  #: of the flight of a real Z′, see `_slope`
-    pair: tuple  #: of a real Z′, what `_pair` returns, and κ
 
 
 def is_real(model):
@@ -230,15 +242,13 @@ def chain(model, *, zprime_decay="correlated", heavy_decay="spin"):
             raise ValueError(f"unknown {name} {word!r}; wanted {memory!r} or 'isotropic'")
     correlated, spin = zprime_decay == "correlated", heavy_decay == "spin"
     real, heavy, light = is_real(model), model.m_heavy, model.m_light
-    s = model.m_zprime**2 if real else 4 * ELECTRON_MASS**2
-    kappa = _kappa(s, heavy, light, model.majorana) if correlated else 0.0
+    slope = _slope(model.m_zprime**2, heavy, light) if real else 0.0
     return Chain(heavy, light, model.m_zprime, model.majorana, float(real),
-                 float(correlated or not real), float(spin and not model.majorana),
-                 _slope(s, heavy, light), (*_pair(s, heavy, light), kappa))
+                 float(correlated or not real), float(spin and not model.majorana), slope)
 
 
 def mass_cells(model, n=128):
-    """Return cells in the squared mass of a virtual pair, ndarray (n, 6), for `_throw`.
+    """Return cells in the squared mass of a virtual pair, ndarray (n, 6), for `_weigh`.
 
     Chance, other cell, low edge, width [MeV²], ceiling and floor of the law; see `cells`.
     """
@@ -280,13 +290,53 @@ def _slope(s, heavy, light):
 
 
 @njit
-def _many(seed, stream, first, n, chain, masses, spin):
-    """Throw n decays, ndarray (n, 3, 4)."""
-    result = np.empty((n, 3, 4))
-    for i in range(n):
-        state = _start(seed, stream, first + np.uint64(i))
-        _, result[i, 0], result[i, 1], result[i, 2] = _throw(state, chain, masses, spin)
+def _many(run, n, chain, masses, spin):
+    """Throw n decays of ν_h at rest, all with one spin vector, ndarray (n, 3, 4)."""
+    result, done = np.empty((n, 3, 4)), 0
+    slots = min(BLOCK, n)
+    w, dice, number = _open(slots, 0, run)
+    for c in range(3):
+        w[SPIN + c * BLOCK:SPIN + (c + 1) * BLOCK] = spin[c]
+    while done < n:
+        w[KEPT:KEPT + slots] = 1.0
+        _weigh(slots, dice, w, chain, masses)
+        _decay(slots, dice, w, chain)
+        for j in range(slots):
+            i = number[j]
+            if w[KEPT + j] == 1.0 and i < n:
+                for c in range(12):  # the rows of e⁻, e⁺ and ν_h' follow each other
+                    result[i, c // 4, c % 4] = w[P_MINUS + c * BLOCK + j]
+                _take(j, slots + done, dice, number, run)
+                done += 1
     return result
+
+
+@apart
+def _weigh(n, dice, w, chain, masses):
+    """A pass: the squared mass of the pair; that of a virtual one is thrown from `mass_cells`."""
+    if chain.real == 1.0:
+        w[SQUARE:SQUARE + n] = chain.zprime * chain.zprime
+        return
+    for j in range(min(n, BLOCK)):
+        state, u = _next(dice[j])
+        cell = _pick(u, masses)
+        state, u = _next(state)
+        w[SQUARE + j] = masses[cell, 2] + u * masses[cell, 3]
+        dice[j], u = _next(state)
+        w[HEIGHT + j] = u * masses[cell, 4]
+    for j in range(min(n, BLOCK)):
+        law = _mass_law(w[SQUARE + j], chain.heavy, chain.light, chain.zprime, chain.majorana)
+        w[KEPT + j] = w[KEPT + j] if w[HEIGHT + j] < law else 0.0
+
+
+@apart
+def _decay(n, dice, w, chain):
+    """A pass: throw each decay with `_throw`, in the rest frame of ν_h."""
+    for j in range(min(n, BLOCK)):
+        dice[j], a, b, c = _throw(dice[j], w[SQUARE + j], _three(w, SPIN, j), chain)
+        _put_four(w, P_MINUS, j, *a)
+        _put_four(w, P_PLUS, j, *b)
+        _put_four(w, P_LIGHT, j, *c)
 
 
 @njit
@@ -299,17 +349,14 @@ def _pair(s, heavy, light):
 
 
 @njit
-def _squared_mass(state, chain, masses):
-    """Throw the squared mass of a virtual pair [MeV²] from `mass_cells`."""
-    while True:
-        state, u = _next(state)
-        cell = _pick(u, masses)
-        state, u = _next(state)
-        s = masses[cell, 2] + u * masses[cell, 3]
-        state, u = _next(state)
-        if u < masses[cell, 5] or u * masses[cell, 4] < _mass_law(
-                s, chain.heavy, chain.light, chain.zprime, chain.majorana):
-            return state, s
+def _cosine(state, kappa):
+    """Throw a cosine c as 1 − κc²: an even one, or the middle of three, which comes as 1 − c²."""
+    state, u = _next(state)
+    state, x = _next(state)
+    state, y = _next(state)
+    state, z = _next(state)
+    middle = max(min(x, y), min(max(x, y), z))
+    return state, 2 * (z if u * (1 - kappa / 3) < 1 - kappa else middle) - 1
 
 
 @njit
@@ -329,48 +376,25 @@ def _analysing(chain, energy, k, d, a, b, spin):
 
 
 @njit
-def _throw(state, chain, masses, spin):
-    """Throw one decay of a ν_h with a spin vector, in its rest frame.
+def _throw(state, s, spin, chain):
+    """Throw one decay of a ν_h with a spin vector, in its rest frame, to a pair of squared mass s.
 
     Returns the state of the dice and the four-momenta [MeV] of electron, positron and ν_h'.
     """
-    mass, energy, k, p, kappa = chain.pair
-    if chain.real == 0.0:
-        state, s = _squared_mass(state, chain, masses)
-        mass, energy, k, p = _pair(s, chain.heavy, chain.light)
-        kappa = _kappa(s, chain.heavy, chain.light, chain.majorana)
-    state, d = _direction(state)
-    c, u = 1.0, 1.0
-    n = d
-    while u >= 1 - kappa * c * c:  # a direction n is kept with the chance 1 − κ cos²θ
-        state, n = _direction(state)
-        state, u = _next(state)
-        c = _dot(n, d)
+    mass, energy, k, p = _pair(s, chain.heavy, chain.light)
+    kappa = chain.correlated * _kappa(s, chain.heavy, chain.light, chain.majorana)
+    state, d, right, up = _frame(state)  # d, the flight of the pair; two directions across it
+    state, c = _cosine(state, kappa)
+    state, x, y = _azimuth(state)
+    r = np.sqrt(1 - c * c)  # n, the flight of the electron in the frame of the pair
+    n = _sum(_times(c, d), _sum(_times(r * x, right), _times(r * y, up)))
     # the electron in the frame of ν_h: boosted along d, which stretches its part along d
     even, odd = 0.5 * k, p * (energy / mass - 1) * c
     half, swing = 0.5 * energy, p * k / mass * c
-    a = (half + swing, *_along(even + odd, d, p, n))
-    b = (half - swing, *_along(even - odd, d, -p, n))
-    turn = 1.0
-    if chain.spin == 1.0:
-        state, u = _next(state)
-        if 2 * u > 1 + _analysing(chain, energy, k, d, a, b, spin):
-            turn = -1.0
-    c4 = (chain.heavy - energy, *_along(-turn * k, d, 0.0, n))
-    return state, _turned(a, turn), _turned(b, turn), c4
-
-
-@njit
-def _dot(a, b):
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-@njit
-def _along(x, d, y, n):
-    """The vector x d + y n."""
-    return x * d[0] + y * n[0], x * d[1] + y * n[1], x * d[2] + y * n[2]
-
-
-@njit
-def _turned(p4, sign):
-    return p4[0], sign * p4[1], sign * p4[2], sign * p4[3]
+    a = (half + swing, *_sum(_times(even + odd, d), _times(p, n)))
+    b = (half - swing, *_sum(_times(even - odd, d), _times(-p, n)))
+    state, u = _next(state)
+    g = chain.spin * _analysing(chain, energy, k, d, a, b, spin)
+    turn = -1.0 if 2 * u > 1 + g else 1.0
+    c4 = (chain.heavy - energy, *_times(-turn * k, d))
+    return state, (a[0], *_times(turn, a[1:])), (b[0], *_times(turn, b[1:])), c4

@@ -25,6 +25,7 @@ from darkpairs.constants import (
     CARBON_MOLAR_MASS,
     HYDROGEN_MOLAR_MASS,
 )
+from darkpairs.kinematics import _direction
 from darkpairs.rng import _next
 
 
@@ -169,15 +170,19 @@ def _contains(body, point):
 
 @njit
 def _point(state, body):
-    """Throw a point evenly in a body; for a sphere, in the cube around it until one lies inside."""
-    while True:
-        state, u = _next(state)
-        state, v = _next(state)
-        state, w = _next(state)
-        point = (body[1] + u * (body[4] - body[1]), body[2] + v * (body[5] - body[2]),
-                 body[3] + w * (body[6] - body[3]))
-        if body[0] == 0.0 or _contains(body, point):
-            return state, point
+    """Throw a point evenly in a body; how far out in a sphere, the largest of three numbers says.
+
+    All three are below r with the chance r³, the share of the volume within the radius r.
+    """
+    state, u = _next(state)
+    state, v = _next(state)
+    state, w = _next(state)
+    if body[0] == 1.0:
+        r = body[4] * max(u, v, w)
+        state, d = _direction(state)
+        return state, (r * d[0], r * d[1], r * d[2])
+    return state, (body[1] + u * (body[4] - body[1]), body[2] + v * (body[5] - body[2]),
+                   body[3] + w * (body[6] - body[3]))
 
 
 @njit

@@ -8,10 +8,15 @@ a boost keeps the invariant mass, and back again is no boost; directions are uni
 the mass of two light particles is 2E₁E₂(1 − cosθ).
 """
 
+from math import factorial, pi
+
 import numpy as np
 
 from darkpairs._jit import njit
 from darkpairs.rng import _next
+
+# sin(πt/2) = Σ SINE[k] t^(2k + 1); for |t| ≤ 1/2 the next term is below 10⁻¹⁶
+SINE = tuple((-1.0) ** k * (pi / 2) ** (2 * k + 1) / factorial(2 * k + 1) for k in range(8))
 
 
 def threshold(mass, target):
@@ -28,11 +33,11 @@ def _q2_limits(energy, mass, target):
     s = target * target + 2 * target * energy
     # s − (M + m)² = 2M(E − E_th), without the large M²
     above = 2 * target * (energy - mass) - mass * mass
-    if above <= 0:
-        return 0.0, 0.0
-    root = np.sqrt(above * (2 * target * (energy + mass) - mass * mass))  # λ½(s, M², m²)
+    root = np.sqrt(max(above, 0.0) * (2 * target * (energy + mass) - mass * mass))  # λ½(s, M², m²)
     gap = 2 * target * energy  # s − M²
     largest = (gap * (gap + root) - mass * mass * (s + target * target)) / (2 * s)
+    if above <= 0:
+        return 0.0, 0.0
     return target * target * mass**4 / (s * largest), largest
 
 
@@ -85,31 +90,63 @@ def _boost(e, p, energy, mover, mass):
 
 
 @njit
-def _direction(state):
-    """A random unit vector without sines: from a point in a disc (Marsaglia 1972).
+def _circle(u):
+    """Cosine and sine of 2πu for 0 ≤ u < 1, without a branch.
 
-    G. Marsaglia, Ann. Math. Statist. 43, 645.
+    The sine of a quarter of the angle from the middle is a short series; the angle is then doubled
+    twice.
     """
-    r2 = 2.0
-    while r2 >= 1.0:
-        state, u = _next(state)
-        state, v = _next(state)
-        a, b = 2 * u - 1, 2 * v - 1
-        r2 = a * a + b * b
-    root = 2 * np.sqrt(1 - r2)
-    return state, (a * root, b * root, 1 - 2 * r2)
+    t = u - 0.5
+    x = t * t
+    s = t * (SINE[0] + x * (SINE[1] + x * (SINE[2] + x * (SINE[3] + x * (
+        SINE[4] + x * (SINE[5] + x * (SINE[6] + x * SINE[7])))))))
+    c = np.sqrt(1 - s * s)
+    s, c = 2 * s * c, 1 - 2 * s * s
+    return s * s - c * c, -2 * s * c
+
+
+@njit
+def _frame(state):
+    """A random unit vector, and two more across it: three axes, evenly turned.
+
+    Its height is even from −1 to 1 (Archimedes, On the Sphere and Cylinder I, 42).
+    """
+    state, u = _next(state)
+    state, v = _next(state)
+    z = 2 * u - 1
+    r = np.sqrt(1 - z * z)
+    c, s = _circle(v)
+    return state, (r * c, r * s, z), (z * c, z * s, -r), (-s, c, 0.0)
+
+
+@njit
+def _direction(state):
+    """A random unit vector."""
+    state, d, _, _ = _frame(state)
+    return state, d
 
 
 @njit
 def _azimuth(state):
-    """Cosine and sine of a random angle, from a point in a disc: its angle, doubled (von Neumann).
+    """Cosine and sine of a random angle."""
+    state, u = _next(state)
+    cosine, sine = _circle(u)
+    return state, cosine, sine
 
-    J. von Neumann, Nat. Bureau Standards Appl. Math. Ser. 12, 36 (1951).
-    """
-    r2 = 2.0
-    while r2 >= 1.0 or r2 == 0.0:
-        state, u = _next(state)
-        state, v = _next(state)
-        a, b = 2 * u - 1, 2 * v - 1
-        r2 = a * a + b * b
-    return state, (a * a - b * b) / r2, 2 * a * b / r2
+
+@njit
+def _dot(a, b):
+    """Product of two vectors of three."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit
+def _sum(a, b):
+    """Sum of two vectors of three."""
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+@njit
+def _times(x, a):
+    """A number times a vector of three."""
+    return x * a[0], x * a[1], x * a[2]

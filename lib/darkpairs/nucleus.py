@@ -145,7 +145,7 @@ def _evaluate(q, shapes):
 @njit
 def _proton(q2):
     """Dirac and Pauli form factors of the proton, dipole (Perdrisat et al., hep-ph/0612014)."""
-    dipole = (1 + q2 / DIPOLE_MASS**2) ** -2.0
+    dipole = 1 / (1 + q2 / DIPOLE_MASS**2) ** 2
     tau = q2 / (4 * PROTON_MASS**2)
     return (dipole * (1 + tau * PROTON_MOMENT) / (1 + tau),
             dipole * (PROTON_MOMENT - 1) / (1 + tau))

@@ -17,7 +17,7 @@ import numpy as np
 
 from darkpairs import decay, detector, upscatter, zprime
 from darkpairs import flux as _flux
-from darkpairs._jit import njit
+from darkpairs._jit import apart, njit
 from darkpairs.constants import ELECTRON_MASS, HBARC
 from darkpairs.decay import _mass_law, _slope
 from darkpairs.detector import _survival
@@ -188,20 +188,21 @@ def _gather(nodes, mass, step):
 
 
 @njit
-def _q2_at(table, p, mass, energy, x):
-    """dQ²/dx and (Q², its limits) at x, from x = 0 to 1; 1/(Q² + a²) falls evenly with x."""
-    low, high = _q2_limits(energy, mass, table[p, 0])
-    if high <= low:
-        return 0.0, (0.0, 0.0, 0.0)
-    near, far = 1 / (low + table[p, 1]), 1 / (high + table[p, 1])
+def _q2_at(target, scale, mass, energy, x):
+    """dQ²/dx and (Q², its limits) at x, from x = 0 to 1; 1/(Q² + a²) falls evenly with x.
+
+    The scale is a². Below threshold all are 0.
+    """
+    low, high = _q2_limits(energy, mass, target)
+    near, far = 1 / (low + scale), 1 / (high + scale)
     v = 1 / (near + x * (far - near))
-    return (near - far) * v * v, (min(max(v - table[p, 1], low), high), low, high)
+    return (near - far) * v * v, (min(max(v - scale, low), high), low, high)
 
 
 @njit
 def _in_x(table, shapes, p, mass, energy, x):
     """dσ/dx times nuclei [1/MeV²] of process p, and (Q², its limits); 0 below threshold."""
-    slope, q2 = _q2_at(table, p, mass, energy, x)
+    slope, q2 = _q2_at(table[p, 0], table[p, 1], mass, energy, x)
     if slope == 0.0:
         return 0.0, q2
     density = _dsigma_summed(table[p, 0], mass, energy, q2[0], shapes, p, table[p, 2],
@@ -209,7 +210,7 @@ def _in_x(table, shapes, p, mass, energy, x):
     return density * slope * table[p, 7], q2
 
 
-@njit
+@apart
 def _mean_chance(body, ctau, ctau_z, heavy, light, zprime, e, across, along, spin, xt, wt):
     """Chance that ν_h and a real Z′ decay inside, mean over the directions of the Z′."""
     p = np.sqrt(across * across + along * along)
@@ -234,7 +235,7 @@ def _mean_chance(body, ctau, ctau_z, heavy, light, zprime, e, across, along, spi
     return total
 
 
-@njit
+@apart
 def _chance(body, length, zprime, across, along, p, xt, wt):
     """Chance that ν_h and Z′ decay inside; lengths in the laboratory, mean over a quarter turn."""
     total = 0.0
@@ -268,22 +269,23 @@ def _nodes(table, shapes, p, heavy, light, zprime, edges, heights, body, ctau, c
                 density, q2 = _in_x(table, shapes, p, heavy, energy, 0.5 * (1 + xq[k]))
                 e, across, along = _heavy_momentum(target, heavy, energy, q2)
                 size = np.sqrt(across * across + along * along)
-                f1, f2 = _spin_factors(q2[0], shapes, p)
+                f1, f2 = _spin_factors(q2[0], shapes[p, 0] == NUCLEON)
                 sx, sz = _polarisation(target, heavy, energy, q2[0], f1, f2, e, across, along)
                 weight = heights[i] * density * 0.25 * (high - low) * we[j] * wq[k] * HBARC**2
                 spin = (sx * across + sz * along) / size
                 if ctau > 0 or ctau_z > 0:
                     weight *= _mean_chance(body, ctau, ctau_z, heavy, light, zprime, e, across,
                                            along, slope * spin, xt, wt)
-                result[kept] = e, weight, weight * spin
+                result[kept, 0], result[kept, 1], result[kept, 2] = e, weight, weight * spin
                 kept += 1
     return result[:kept]
 
 
 @njit
-def _spin_factors(q2, shapes, p):
-    """Form factors that decide on the spin: those of the proton; a nucleus' own drops out."""
-    return _proton(q2) if shapes[p, 0] == NUCLEON else (1.0, 0.0)
+def _spin_factors(q2, single):
+    """Form factors that decide on the spin: those of a single proton; a nucleus' own drops out."""
+    f1, f2 = _proton(q2)
+    return f1 if single else 1.0, f2 if single else 0.0
 
 
 @njit

@@ -1,16 +1,17 @@
 """Dice that remember nothing: the numbers of event i follow from (seed, stream, i) alone.
 
-In: a seed, a stream, an event number. Out: uniform numbers. Chapter: none yet.
+In: a seed, a stream, an event number. Out: uniform numbers, and lives. Chapter: none yet.
 
 Threads, chunks and order then cannot matter: whoever makes event 4711 throws the same dice for it.
 Each event starts at a hash of (seed, stream, i) and steps from there by SplitMix64 (Steele, Lea and
 Flood, OOPSLA 2014, https://doi.org/10.1145/2660193.2660195, Fig. 16).
 
 Laws: the reference sequence of SplitMix64; a chunk is a slice of the whole; uniform, and unrelated
-from event to event, stream to stream and seed to seed.
+from event to event, stream to stream and seed to seed; a life is an exponential one.
 """
 
 import hashlib
+from math import log
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from darkpairs._jit import njit
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio, odd
 _A, _B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = (np.uint64(bits) for bits in (30, 27, 31, 11))
+_ROOT, _S52 = np.float64(0.5**0.5).view(np.int64), np.int64(52)  # 1/√2 as bits; where e begins
+_LN2 = log(2)
+_LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")  # 33 bits: k times it is exact
+_LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")  # the rest of log 2
 
 
 def stream(sample, stage=""):
@@ -83,6 +88,40 @@ def _next(state):
     """Step the state and return it with a uniform number in [0, 1) of 53 bits."""
     state = state + _GAMMA
     return state, (_mix(state) >> _S11) * 2.0**-53
+
+
+@njit
+def _life(u):
+    """−log(1 − u) without a branch: a random life, in units of the mean life.
+
+    1 − u is 2^e times m, and log m = 2 artanh((m − 1)/(m + 1)) is a short series. What 1 − u has
+    lost by rounding comes back with the last factor (Kahan's log1p, see Goldberg, ACM Comput. Surv.
+    23, 5, theorem 4).
+    """
+    left = 1 - u
+    bits = np.float64(left).view(np.int64)
+    e = (bits - _ROOT) >> _S52
+    m = np.int64(bits - (e << _S52)).view(np.float64)  # from 1/√2 to √2
+    f = (m - 1) / (m + 1)
+    g = f * f
+    series = 1 + g * (1 / 3 + g * (1 / 5 + g * (1 / 7 + g * (1 / 9 + g * (1 / 11 + g * (
+        1 / 13 + g * (1 / 15 + g * (1 / 17 + g * (1 / 19)))))))))
+    return -(e * _LN2 + 2 * f * series) * u / (1 - left) if left < 1.0 else u
+
+
+@njit
+def _died(x):
+    """1 − e^(−x) for 0 ≤ x ≤ 40 without a branch: who dies within x mean lives; undoes `_life`.
+
+    x is k log 2 and a rest below ½ log 2, and what the rest does is a short series.
+    """
+    k = np.floor(x / _LN2 + 0.5)
+    rest = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    series = 0.0
+    for n in range(14, 0, -1):
+        series = rest / n * (1 - series)
+    half_k = np.int64((np.int64(1023) - np.int64(k)) << _S52).view(np.float64)  # 2^(−k)
+    return 1 - half_k + half_k * series
 
 
 @njit

@@ -3,7 +3,8 @@
 In: a model, an experiment, a seed. Out: `Truth`, and expected events. Chapter: signal.
 
 One event is: a neutrino energy and a Q² (thrown from cells, exactly), a plane, a flight and a decay
-of ν_h with its spin, a flight of the Z′ if it is real, and a place in the detector. Whatever would
+of ν_h with its spin, a flight of the Z′ if it is real, and a place in the detector. Each of these
+steps is a pass over a block of events, see `slots`; `_passes` names them in order. Whatever would
 decay outside is thrown again as a whole. Long-lived ν_h would nearly all be thrown away; so the
 length of the flight is thrown only up to the longest way inside the detector, and the chance for
 that is part of the law from which energy and Q² are thrown.
@@ -17,17 +18,45 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs import cells, decay, detector, rates
-from darkpairs._jit import njit, spread
+from darkpairs._jit import apart, njit, spread
 from darkpairs.batches import KINDS, Truth
 from darkpairs.cells import _pick
 from darkpairs.constants import ELECTRON_MASS, SPEED_OF_LIGHT
-from darkpairs.decay import _throw
+from darkpairs.decay import _decay, _weigh
 from darkpairs.detector import _contains, _point
 from darkpairs.kinematics import _azimuth, _boost, threshold
 from darkpairs.model import is_three_plus_two
 from darkpairs.rates import _in_x, _q2_at, _spin_factors, expected_events, spectrum
-from darkpairs.rng import _next, _start, stream
-from darkpairs.upscatter import _heavy_momentum, _polarisation
+from darkpairs.rng import _died, _life, _next, stream
+from darkpairs.slots import (
+    BEGIN,
+    BLOCK,
+    END,
+    ENERGY,
+    HEIGHT,
+    KEPT,
+    MIDDLE,
+    P_HEAVY,
+    P_LIGHT,
+    P_MINUS,
+    P_PAIR,
+    P_PLUS,
+    PROCESS,
+    Q2,
+    REACH,
+    SCALE,
+    SINGLE,
+    SPIN,
+    TARGET,
+    X,
+    _four,
+    _open,
+    _put_four,
+    _put_three,
+    _take,
+    _three,
+)
+from darkpairs.upscatter import NUCLEON, _heavy_momentum, _polarisation
 
 __all__ = ["expected_events", "generate", "spectrum"]
 
@@ -95,10 +124,10 @@ def generate(model, n, *, seed, experiment="microboone", regime="coherent",
         raise ValueError("this model makes no pairs; wanted couplings and ε above 0")
     flight, ways, place = sampler(model, **options)
     events, particles, truth = _empty(model, n, first, expected / n)
-    done = spread(_generate, n, np.uint64(seed), np.uint64(stream("signal")), np.uint64(first),
-                  flight, chain, ways.table, ways.shapes, ways.recoil, place,
-                  detector.body(detector.paper(experiment)), decay.mass_cells(model), events,
-                  particles, truth["pdg"].reshape(n, -1))
+    run = np.uint64(seed), np.uint64(stream("signal")), np.uint64(first)
+    done = spread(_generate, n, run, flight, chain, ways, place,
+                  tuple(detector.body(detector.paper(experiment))), decay.mass_cells(model),
+                  events, particles, truth["pdg"].reshape(n, -1))
     if not all(done):
         raise ValueError(f"no event decayed inside in {TRIES} throws; ask for inside=False")
     return Truth(**truth)
@@ -127,7 +156,7 @@ def _empty(model, n, first, weight):
 
 def sampler(model, *, experiment, regime, exchange, form_factor, pauli, inside,
             zprime_flight=True):
-    """Return what `_scatter` throws from: a `Flight`, `rates.Processes` and the table of cells.
+    """Return what `_aim` throws from: a `Flight`, `rates.Processes` and the table of cells.
 
     A cell holds process, low energy, width [MeV], low x, width, and ceiling and floor of the law.
     Options as in `generate`.
@@ -172,11 +201,9 @@ def _law(flight, table, shapes, p, energy, x):
 @njit
 def _reach(flight, target, energy, q2):
     """Chance that ν_h decays within the longest way inside the detector."""
-    if flight.longest > 1e300:
-        return 1.0
     e = energy - 0.5 * q2 / target
     length = flight.ctau * np.sqrt(max(e * e - flight.heavy**2, 0.0)) / flight.heavy
-    return -np.expm1(-flight.longest / length) if flight.longest < 40 * length else 1.0
+    return _died(min(flight.longest / length, 40.0))  # e⁻⁴⁰ is nothing beside 1
 
 
 @njit
@@ -190,99 +217,181 @@ def _samples(flight, table, shapes, p, energies, points):
 
 
 @njit
-def _scatter(state, flight, table, shapes, place):
-    """Throw process, neutrino energy and (Q², its limits): a cell, a point in it, kept or not."""
-    while True:
-        state, u = _next(state)
-        cell = _pick(u, place)
-        p = int(place[cell, 2])
-        state, u = _next(state)
-        energy = place[cell, 3] + u * place[cell, 4]
-        state, u = _next(state)
-        x = place[cell, 5] + u * place[cell, 6]
-        state, u = _next(state)
-        if u < place[cell, 8]:  # under the floor: kept, whatever the law says
-            _, q2 = _q2_at(table, p, flight.heavy, energy, x)
-            return state, p, energy, q2
-        value, q2 = _law(flight, table, shapes, p, energy, x)
-        if u * place[cell, 7] < value:
-            return state, p, energy, q2
-
-
-@njit
-def _generate(first, last, seed, stream, offset, flight, chain, table, shapes, recoil, place, body,
-              masses, events, particles, pdg):
-    """Fill the rows of some events; False if one of them never stays inside."""
-    for i in range(first, last):
-        state = _start(seed, stream, offset + np.uint64(i))
-        way = _event(state, i, flight, chain, table, shapes, place, body, masses, events, particles)
-        if way < 0:
-            return False
-        pdg[i, 0] = recoil[way]
+def _generate(first, last, run, flight, chain, ways, place, body, masses, events, particles, pdg):
+    """Fill the rows of some events, block by block; False if one of them never stays inside."""
+    n = min(BLOCK, last - first)
+    w, dice, number = _open(n, first, run)
+    todo, tries, done = np.empty(n, np.int64), np.zeros(n, np.int64), 0
+    while done < last - first:
+        _passes(n, dice, w, todo, flight, chain, ways, place, body, masses)
+        for j in range(n):
+            i, tries[j] = number[j], tries[j] + 1
+            if i < last and w[KEPT + j] == 1.0:
+                _write(i, j, w, chain.real == 1.0, events, particles)
+                pdg[i, 0] = ways.recoil[int(w[PROCESS + j])]
+                _take(j, first + n + done, dice, number, run)
+                tries[j], done = 0, done + 1
+            elif i < last and tries[j] == TRIES:
+                return False
     return True
 
 
 @njit
-def _event(state, i, flight, chain, table, shapes, place, body, masses, events, particles):
-    """Throw event i, write it into its rows and return by which process it came, or −1."""
-    heavy, limited = flight.heavy, flight.longest < 1e300
-    for _ in range(TRIES):
-        state, way, energy, q2 = _scatter(state, flight, table, shapes, place)
-        target = table[way, 0]
-        e, across, along = _heavy_momentum(target, heavy, energy, q2)
-        state, cosine, sine = _azimuth(state)
-        p = (across * cosine, across * sine, along)
-        state, vertex = _point(state, body)
+def _passes(n, dice, w, todo, flight, chain, ways, place, body, masses):
+    """Throw an event in each of n slots, once; KEPT says which are good."""
+    limited = flight.longest < np.inf
+    _aim(n, dice, w, place, ways)
+    _kick(n, w, flight)
+    _ask(n, w, todo, flight, ways)
+    _scatter(n, dice, w, flight)
+    _fly(n, dice, w, flight, body)
+    if limited:
+        _stay(n, w, MIDDLE, body)
+    _weigh(n, dice, w, chain, masses)
+    _decay(n, dice, w, chain)
+    _boosts(n, w, flight)
+    if chain.real == 1.0:
+        _fly_on(n, dice, w, flight)
+        if limited:
+            _stay(n, w, END, body)
+
+
+@apart
+def _aim(n, dice, w, place, ways):
+    """A pass: choose a cell, and throw a point in it; below the floor it is kept for sure."""
+    for j in range(min(n, BLOCK)):
+        state, u = _next(dice[j])
+        cell = _pick(u, place)
         state, u = _next(state)
-        fly = -flight.ctau / heavy * np.log1p(-u * _reach(flight, target, energy, q2[0]))
-        there, after = _ahead(vertex, fly, p), fly * e / SPEED_OF_LIGHT
-        if limited and not _contains(body, there):
-            continue
-        f1, f2 = _spin_factors(q2[0], shapes, way)
-        sx, sz = _polarisation(target, heavy, energy, q2[0], f1, f2, e, across, along)
-        state, a, b, c = _throw(state, chain, masses, (sx * cosine, sx * sine, sz))
-        end, last, k = there, after, 2
-        if chain.real == 1.0:
-            pair = _lab(_sum(a, b), flight.zprime, e, p, heavy)
-            state, u = _next(state)
-            fly = -flight.ctau_zprime / flight.zprime * np.log1p(-u)
-            end, last = _ahead(there, fly, pair[1:]), after + fly * pair[0] / SPEED_OF_LIGHT
-            if limited and not _contains(body, end):
-                continue
-            _put(particles, i, 2, pair, there, after)
-            k = 3
-        events[i, 0], events[i, 1], events[i, 2], events[i, 3] = energy, *vertex
-        recoil = (target + 0.5 * q2[0] / target, -p[0], -p[1], energy - p[2])
-        _put(particles, i, 0, recoil, vertex, 0.0)
-        _put(particles, i, 1, (e, *p), vertex, 0.0)
-        _put(particles, i, k, _lab(c, flight.light, e, p, heavy), there, after)
-        _put(particles, i, k + 1, _lab(a, ELECTRON_MASS, e, p, heavy), end, last)
-        _put(particles, i, k + 2, _lab(b, ELECTRON_MASS, e, p, heavy), end, last)
-        return way
-    return -1
+        w[ENERGY + j] = place[cell, 3] + u * place[cell, 4]
+        state, u = _next(state)
+        w[X + j] = place[cell, 5] + u * place[cell, 6]
+        dice[j], u = _next(state)
+        w[HEIGHT + j] = u * place[cell, 7]
+        w[KEPT + j] = u < place[cell, 8]
+        p = int(place[cell, 2])
+        w[PROCESS + j], w[SINGLE + j] = p, ways.shapes[p, 0] == NUCLEON
+        w[TARGET + j], w[SCALE + j] = ways.table[p, 0], ways.table[p, 1]
+
+
+@apart
+def _kick(n, w, flight):
+    """A pass: Q² and its limits, from x."""
+    for j in range(min(n, BLOCK)):
+        _, q2 = _q2_at(w[TARGET + j], w[SCALE + j], flight.heavy, w[ENERGY + j], w[X + j])
+        _put_three(w, Q2, j, *q2)
+
+
+@apart
+def _ask(n, w, todo, flight, ways):
+    """A pass: what lies above the floor is kept if it lies below the law. Little is; so list it."""
+    asked = 0
+    for j in range(min(n, BLOCK)):
+        todo[asked] = j
+        asked += w[KEPT + j] == 0.0
+    for k in range(asked):
+        j = todo[k]
+        p, energy, x = int(w[PROCESS + j]), w[ENERGY + j], w[X + j]
+        law, _ = _law(flight, ways.table, ways.shapes, p, energy, x)
+        w[KEPT + j] = w[HEIGHT + j] < law
+
+
+@apart
+def _scatter(n, dice, w, flight):
+    """A pass: momentum and spin of ν_h, in a random plane."""
+    for j in range(min(n, BLOCK)):
+        target, energy, span = w[TARGET + j], w[ENERGY + j], _three(w, Q2, j)
+        e, across, along = _heavy_momentum(target, flight.heavy, energy, span)
+        f1, f2 = _spin_factors(span[0], w[SINGLE + j] == 1.0)
+        sx, sz = _polarisation(target, flight.heavy, energy, span[0], f1, f2, e, across, along)
+        dice[j], cosine, sine = _azimuth(dice[j])
+        _put_four(w, P_HEAVY, j, e, across * cosine, across * sine, along)
+        _put_three(w, SPIN, j, sx * cosine, sx * sine, sz)
+
+
+@apart
+def _fly(n, dice, w, flight, body):
+    """A pass: where ν_h begins, and where and when it ends."""
+    for j in range(min(n, BLOCK)):
+        w[REACH + j] = _reach(flight, w[TARGET + j], w[ENERGY + j], w[Q2 + j])
+    for j in range(min(n, BLOCK)):
+        state, vertex = _point(dice[j], body)
+        dice[j], u = _next(state)
+        _put_four(w, BEGIN, j, 0.0, *vertex)
+        _move(w, j, P_HEAVY, flight.ctau / flight.heavy * _life(u * w[REACH + j]), BEGIN, MIDDLE)
+
+
+@apart
+def _fly_on(n, dice, w, flight):
+    """A pass: a real Z′, and where and when it ends."""
+    for j in range(min(n, BLOCK)):
+        a, b = _four(w, P_MINUS, j), _four(w, P_PLUS, j)
+        _put_four(w, P_PAIR, j, *_on_shell(flight.zprime, a[1] + b[1], a[2] + b[2], a[3] + b[3]))
+        dice[j], u = _next(dice[j])
+        _move(w, j, P_PAIR, flight.ctau_zprime / flight.zprime * _life(u), MIDDLE, END)
 
 
 @njit
-def _ahead(start, fly, p):
-    """Point that is reached from `start` with momentum p; `fly` is way over momentum."""
-    return start[0] + fly * p[0], start[1] + fly * p[1], start[2] + fly * p[2]
+def _move(w, j, p4, fly, start, end):
+    """Let a particle fly from one place to another; `fly` is its way over its momentum."""
+    e, px, py, pz = _four(w, p4, j)
+    t, x, y, z = _four(w, start, j)
+    _put_four(w, end, j, t + fly * e / SPEED_OF_LIGHT, x + fly * px, y + fly * py, z + fly * pz)
+
+
+@apart
+def _stay(n, w, row, body):
+    """A pass: whoever is outside is lost."""
+    for j in range(min(n, BLOCK)):
+        _, x, y, z = _four(w, row, j)
+        w[KEPT + j] = w[KEPT + j] if _contains(body, (x, y, z)) else 0.0
+
+
+@apart
+def _boosts(n, w, flight):
+    """A pass: from the rest frame of ν_h to the laboratory."""
+    for j in range(min(n, BLOCK)):
+        mover = _four(w, P_HEAVY, j)
+        _to_lab(w, j, P_LIGHT, flight.light, mover, flight.heavy)
+        _to_lab(w, j, P_MINUS, ELECTRON_MASS, mover, flight.heavy)
+        _to_lab(w, j, P_PLUS, ELECTRON_MASS, mover, flight.heavy)
 
 
 @njit
-def _sum(a, b):
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
+def _to_lab(w, j, p4, mass, mover, heavy):
+    """Bring one momentum from the rest frame of ν_h, the mover, to the laboratory."""
+    e, x, y, z = _four(w, p4, j)
+    x, y, z = _boost(e, (x, y, z), mover[0], mover[1:], heavy)
+    _put_four(w, p4, j, *_on_shell(mass, x, y, z))
 
 
 @njit
-def _lab(rest, mass, e, p, heavy):
-    """Four-momentum in the laboratory of what has the four-momentum `rest` in the frame of ν_h."""
-    x, y, z = _boost(rest[0], rest[1:], e, p, heavy)
+def _on_shell(mass, x, y, z):
+    """Four-momentum of a particle of that mass."""
     return np.sqrt(mass * mass + x * x + y * y + z * z), x, y, z
 
 
 @njit
-def _put(particles, i, k, p4, start, time):
+def _write(i, j, w, real, events, particles):
+    """Write event i from slot j."""
+    energy, target, begin = w[ENERGY + j], w[TARGET + j], _four(w, BEGIN, j)
+    e, x, y, z = _four(w, P_HEAVY, j)
+    recoil = (target + 0.5 * w[Q2 + j] / target, -x, -y, energy - z)
+    events[i, 0], events[i, 1], events[i, 2], events[i, 3] = energy, *begin[1:]
+    _put(particles, i, 0, recoil, begin)
+    _put(particles, i, 1, (e, x, y, z), begin)
+    middle, k = _four(w, MIDDLE, j), 2
+    end = middle
+    if real:
+        _put(particles, i, 2, _four(w, P_PAIR, j), middle)
+        end, k = _four(w, END, j), 3
+    _put(particles, i, k, _four(w, P_LIGHT, j), middle)
+    _put(particles, i, k + 1, _four(w, P_MINUS, j), end)
+    _put(particles, i, k + 2, _four(w, P_PLUS, j), end)
+
+
+@njit
+def _put(particles, i, k, p4, place):
     """Write particle k of event i."""
     particles[i, k, 0], particles[i, k, 1], particles[i, k, 2], particles[i, k, 3] = p4
-    particles[i, k, 4], particles[i, k, 5], particles[i, k, 6] = start
-    particles[i, k, 7] = time
+    particles[i, k, 7], particles[i, k, 4], particles[i, k, 5], particles[i, k, 6] = place
