@@ -272,7 +272,8 @@ def test_isotropic_settings_do_what_they_say():
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (dict(n=0), "n = 0, first = 0; wanted n > 0 and first ≥ 0"),
+    (dict(n=0), "n = 0, first = 0; wanted whole numbers, n > 0 and first ≥ 0"),
+    (dict(n=1.5), "n = 1.5"), (dict(seed=0.5), "seed 0.5; wanted a whole number"),
     (dict(n=-5), "n = -5"), (dict(first=-1), "first = -1"),
     (dict(seed=-1), "seed -1; wanted a whole number from 0 to"),
     (dict(experiment="dune"), "unknown experiment 'dune'"), (dict(regime="dis"), "unknown regime"),

@@ -28,10 +28,10 @@ from darkpairs.upscatter import NUCLEON, _dsigma_summed, _heavy_momentum, _polar
 FLAVOURS = ("numu", "numubar")  # whose coupling to ν_h the models have; σ is the same for both
 RECOIL = {"Ar40": 1000180400, "C12": 1000060120, "H1": 2212}  # PDG codes
 PROTON = 2212
-_RULES = {n: np.polynomial.legendre.leggauss(n) for n in (2, 4, 6, 10, 12, 20, 32)}
+_RULES = {n: np.polynomial.legendre.leggauss(n) for n in (2, 4, 6, 10, 12, 20, 32, 96)}
 # Nodes per bin of the flux, in Q², in a quarter turn
 FINE, TOTAL, COARSE = (4, 32, 6), (2, 20, 6), (2, 10, 2)
-MASS_NODES = 12  # in the squared mass of a virtual pair
+MASSES = {True: 96, False: 12}  # nodes in the squared mass of a virtual pair, fine or not
 BEND = 4e4  # MeV²: a² for the quadrature, unless a lighter Z′ bends dσ/dQ² before
 
 
@@ -102,7 +102,7 @@ def spectrum(model, edges, *, experiment="microboone", pot, regime="coherent", e
                        zprime_flight, FINE if fine else COARSE)
     grid = _gather(nodes, model.m_heavy, 2.5 if fine else 12.5)
     below = _below(edges, grid, model.m_heavy, model.m_light,
-                   *_pair_masses(model), 1.0 - model.majorana)
+                   *_pair_masses(model, MASSES[fine]), 1.0 - model.majorana)
     return np.diff(below) * pot * decay.branching(model)["e+e-"]
 
 
@@ -161,11 +161,11 @@ def _all_nodes(model, experiment, regime, exchange, form_factor, pauli, flavours
         for p in range(len(ways.table))])
 
 
-def _pair_masses(model):
+def _pair_masses(model, nodes):
     """Return nodes in the squared mass of the pair, and weights that add up to 1."""
     if decay.is_real(model):
         return np.array([model.m_zprime**2]), np.ones(1)
-    x, w = _RULES[MASS_NODES]
+    x, w = _RULES[nodes]
     angle = (x + 1) * pi / 4
     low, high = 2 * ELECTRON_MASS, model.m_heavy - model.m_light
     root = low + (high - low) * np.sin(angle) ** 2
@@ -175,12 +175,12 @@ def _pair_masses(model):
 
 
 def _gather(nodes, mass, step):
-    """Share nodes out to a regular grid of E_h, each to its two neighbours, keeping the mean."""
-    place = (nodes[:, 0] - mass) / step
+    """Share nodes out to even steps of momentum, each to its two neighbours, keeping the mean."""
+    place = np.sqrt(np.maximum(nodes[:, 0] ** 2 - mass**2, 0.0)) / step
     left = place.astype(np.int64)
     part = place - left
     grid = np.zeros((left.max() + 2, 3))
-    grid[:, 0] = mass + step * np.arange(len(grid))
+    grid[:, 0] = np.sqrt(mass**2 + (step * np.arange(len(grid))) ** 2)
     for column in (1, 2):
         for near, share in ((left, 1 - part), (left + 1, part)):
             grid[:, column] += np.bincount(near, share * nodes[:, column], len(grid))

@@ -111,10 +111,11 @@ def generate(model, n, *, seed, experiment="microboone", regime="coherent",
     Truth
         Per event: the recoiling nucleus or proton, ν_h, the Z′ if it is real, ν_h', e⁻ and e⁺.
     """
-    if not n > 0 or not first >= 0:
-        raise ValueError(f"n = {n}, first = {first}; wanted n > 0 and first ≥ 0")
-    if not 0 <= seed < 2**63:
+    if not (n > 0 and first >= 0 and n % 1 == first % 1 == 0):
+        raise ValueError(f"n = {n}, first = {first}; wanted whole numbers, n > 0 and first ≥ 0")
+    if not 0 <= seed < 2**63 or seed % 1:
         raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
+    n, first = int(n), int(first)
     chain = decay.chain(model, zprime_decay=zprime_decay, heavy_decay=heavy_decay)
     options = dict(experiment=experiment, regime=regime, exchange=exchange,
                    form_factor=form_factor, pauli=pauli, inside=inside,
