@@ -98,7 +98,8 @@ def test_pages_and_chapters(tiny):
     assert chapters.pages(tiny) == ["book/index", "book/good", "book/plain"]
     assert chapters.chapters(tiny) == ["book/good", "book/plain"]
     assert chapters.rooms("book/good", tiny) == [
-        "__init__", "_jit", "batches", "constants", "detector", "flux", "rng", "tables"]
+        "__init__", "_jit", "batches", "constants", "detector", "flux", "kinematics", "rng",
+        "tables"]
     assert chapters.rooms("book/plain", tiny) == []
 
 

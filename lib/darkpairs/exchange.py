@@ -96,6 +96,9 @@ def read_parquet(path):
 def write_hepmc3(truth, path, *, run=None):
     """Write a batch as HepMC3 text in the manner of NuHepMC 1.0.0 (arXiv:2310.13211).
 
+    The weight "CV" is in events per POT and the exposure says 1 POT, so the weights add up to the
+    events that are expected in the exposure.
+
     Parameters
     ----------
     truth : Truth
@@ -106,11 +109,8 @@ def write_hepmc3(truth, path, *, run=None):
     run : dict, optional
         What else is known, such as ``model._asdict()``: it goes to ``NuHepMC.Provenance.<name>``;
         names in ``NuHepMC.`` are kept. G.R.5 of NuHepMC wants the flux-averaged cross section
-        [pb per atom], which a batch does not know; without an entry of the name
-        ``"NuHepMC.FluxAveragedTotalCrossSection"`` this one requirement stays unmet.
-
-    The weight "CV" is in events per POT and the exposure says 1 POT: the weights add up to the
-    events that are expected in the exposure.
+        [pb per atom], which a batch does not know; without an entry of the name that
+        ``exchange.CROSS_SECTION`` holds, this one requirement stays unmet.
     """
     pyhepmc = _need("pyhepmc")
     _check_text(truth)
