@@ -3,14 +3,14 @@
 In: a `Template` and counts. Out: pulls, prediction and Poisson χ². Chapter: limits (being written).
 
 Each source k of error has a pull ν_k, a Gaussian number of width 1 around its centre. The rates are
-λ = μ s + b + Σ ν_k t_k, straight in μ and ν, so that
-χ² = 2 Σ (λ − n + n ln n/λ) + Σ (ν − centre)² is convex: it has one minimum, and Newton's method with
-steps that keep every rate positive finds it. Where nothing was seen, the minimum may lie at rate 0;
-there a falling barrier −ε ln λ leads to it.
+λ = μ s + b + Σ ν_k t_k, straight in μ and ν, so χ² = 2 Σ (λ − n + n ln n/λ) + Σ (ν − centre)² is
+convex: it has one minimum, and Newton's method with steps that keep every rate positive finds it.
+Where nothing was seen, the minimum may lie at rate 0; there a falling barrier −ε ln λ leads to it.
 
 Laws: at the minimum all slopes vanish; no pulls, no change; a number comes out only when converged.
 """
 
+import warnings
 from math import log1p, sqrt
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from darkpairs.likelihood import _poisson_chi2, eigenmodes
 
 _STEPS = 60  # of Newton; 3 to 8 is what it takes
 _CLOSE = 1e-13  # squared length of a step [χ²] after which the next would be rounding
-_BARRIER = 1e-13  # the last barrier; it shifts χ² by about this for each empty bin
+_BARRIER = 1e-10  # a barrier below this is the last; each empty bin shifts χ² by twice that
 
 
 class Fit(NamedTuple):
@@ -100,6 +100,40 @@ def strength(mu):
     return float(mu)
 
 
+def signals_like(grid, template):
+    """Return signals (points, n) for the bins of a template, and the shape of their grid."""
+    grid = np.ascontiguousarray(grid, dtype=np.float64)
+    n = len(template.signal)
+    if grid.ndim < 2 or grid.shape[-1] != n or grid.size == 0:
+        raise ValueError(f"signal grid of shape {grid.shape}; wanted (..., {n}), one row per model")
+    if not ((grid >= 0) & np.isfinite(grid)).all():
+        raise ValueError("the signal grid holds NaN or numbers below 0; wanted events ≥ 0")
+    return grid.reshape(-1, n), grid.shape[:-1]
+
+
+def converged(values):
+    """Return the values of fits, or refuse them if one is NaN."""
+    lost = int(np.isnan(values).sum())
+    if lost:
+        raise ArithmeticError(f"{lost} of {values.size} points have no minimum, or no positive "
+                              "definite covariance")
+    return values
+
+
+def kept(toys):
+    """Return the values of toys without those that are NaN; their number is told in a warning.
+
+    More than one in a hundred are refused: the rest would no longer be a fair sample.
+    """
+    lost = int(np.isnan(toys).sum())
+    if lost > len(toys) / 100:
+        raise ArithmeticError(f"{lost} of {len(toys)} toys did not converge; wanted at most 1%")
+    if lost:
+        warnings.warn(f"{lost} of {len(toys)} toys did not converge and are left out",
+                      RuntimeWarning, stacklevel=3)
+    return toys[~np.isnan(toys)]
+
+
 def _pulls(centre, k):
     centre = np.zeros(k) if centre is None else np.array(centre, dtype=np.float64)
     if centre.shape != (k,) or not np.isfinite(centre).all():
@@ -128,28 +162,28 @@ def _best(counts, base, modes, centre, first, x, work):
     Modes are the signal and the shifts; x the strength and the pulls, at which all rates must be
     positive to begin with. first = 1 holds the strength.
     """
-    if not _newton(counts, base, modes, centre, first, x, work):
-        x[1:] = 0.0  # the background alone is positive
-        x[0] = x[0] if first == 1 else 0.0
-        if not _downhill(counts, base, modes, centre, first, x, work):
+    padded, barrier = work[2], 0.0
+    while True:
+        for i in range(len(counts)):
+            padded[i] = counts[i] if counts[i] > 0 else barrier
+        done = _newton(padded, base, modes, centre, first, x, work)
+        if not done and barrier > 0:
             return np.nan
-    rates, price = work[0], 0.0
-    for j in range(1, len(x)):
-        price += (x[j] - centre[j - 1]) ** 2
-    return _poisson_chi2(counts, rates) + price
+        if done and barrier < _BARRIER:  # 0, or the last
+            return _poisson_chi2(counts, work[0]) + _price(x, centre)
+        if not done:  # a rate runs to zero: begin again, where all are positive
+            x[1:] = 0.0
+            x[0] = x[0] if first == 1 else 0.0
+        barrier = 0.1 * barrier if barrier > 0 else 1.0
 
 
 @njit
-def _downhill(counts, base, modes, centre, first, x, work):
-    """Minimise with ε in place of the zeros among the counts, and let ε fall."""
-    padded, barrier = work[2], 1.0
-    while barrier > _BARRIER:
-        for i in range(len(counts)):
-            padded[i] = counts[i] if counts[i] > 0 else barrier
-        if not _newton(padded, base, modes, centre, first, x, work):
-            return False
-        barrier *= 0.1
-    return True
+def _price(x, centre):
+    """Return Σ (ν − centre)²."""
+    price = 0.0
+    for j in range(1, len(x)):
+        price += (x[j] - centre[j - 1]) ** 2
+    return price
 
 
 @njit
