@@ -80,7 +80,7 @@ def deltas(signal_grid, template, place, *, statistic="poisson", toys, seed):
         How many pretended experiments, and their dice; toy i depends on (seed, i) alone.
     """
     signals, shape = signals_like(signal_grid, template)
-    point = len(signals) if place == () else int(np.ravel_multi_index(np.atleast_1d(place), shape))
+    point = _point(place, shape)
     table = np.vstack([signals, np.zeros(signals.shape[1])])
     counts = _toys(template, table[point], toys, seed)
     values = _smallest(table, [0, len(table)], point, template, counts, statistic)
@@ -156,6 +156,16 @@ def look_elsewhere(slices, template, data, *, statistic="poisson", toys, seed):
     k = int(local[0].argmin())
     everywhere = _surprise(local.min(axis=1))[0]
     return Elsewhere(k, float(rises[0, k]), float(local[0, k]), float(everywhere))
+
+
+def _point(place, shape):
+    """Return the row of a model in the flat grid; () is the row after the last: no signal."""
+    if place == ():
+        return int(np.prod(shape))
+    spot = tuple(int(k) for k in np.atleast_1d(place))
+    if len(spot) != len(shape) or not all(0 <= k < n for k, n in zip(spot, shape, strict=True)):
+        raise ValueError(f"place {spot}; wanted one in a grid of shape {shape}, or ()")
+    return int(np.ravel_multi_index(spot, shape))
 
 
 def _surprise(values):
