@@ -138,6 +138,14 @@ def test_no_signal_is_never_excluded_and_more_signal_more():
     assert (np.diff(values) < 0).all()
 
 
+def test_data_far_below_what_is_expected():
+    template = Template([0, 1, 2], [1.0, 2.0], [[3000.0, 5000.0]])
+    band = sensitivity.cls(template, [10.0, 20.0], 100.0)
+    assert 0 < band.observed < 1e-6
+    assert (np.diff(band.expected) > 0).all()
+    assert sensitivity.upper_limit(template, [0.0, 0.0]).observed > 0
+
+
 def test_strength_times_signal_is_what_counts():
     template, data = random_case(6)
     twice = Template(template.edges, 2 * template.signal, template.background,

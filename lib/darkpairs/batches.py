@@ -135,7 +135,8 @@ class Template:
     shifts : ndarray (s, n), optional
         Change of the summed background [events] when one source of error rises by +1σ.
     covariance : ndarray (n, n), optional
-        Systematic covariance of the summed background [events²], in place of ``shifts``.
+        Systematic covariance of the summed background [events²], in place of ``shifts``. That it
+        is positive is checked where it is used (`likelihood.eigenmodes`).
     """
 
     edges: np.ndarray

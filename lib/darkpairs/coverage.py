@@ -176,9 +176,6 @@ def _surprise(values):
 
 def _toys(template, signal, toys, seed):
     """Return the counts of pretended experiments, ndarray (toys, n)."""
-    if toys <= 0 or not 0 <= seed < 2**63:
-        raise ValueError(f"toys = {toys}, seed = {seed}; wanted whole numbers, toys > 0 and seed "
-                         "from 0 to 2⁶³ − 1")
     modes = stack(template)[1:]
     errors = modes.T @ modes if len(modes) else None
     return fluctuate(template.total + signal, errors, toys=toys, seed=seed, name="coverage")

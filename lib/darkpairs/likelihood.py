@@ -184,8 +184,9 @@ def fluctuate(prediction, covariance=None, *, toys, seed, name="fluctuate"):
     Toy i depends on (seed, name, i) alone.
     """
     _, prediction = _counts(prediction, prediction)
-    if toys <= 0:
-        raise ValueError(f"{toys} toys; wanted a whole number > 0")
+    if toys <= 0 or not 0 <= seed < 2**63:
+        raise ValueError(f"toys = {toys}, seed = {seed}; wanted whole numbers, toys > 0 and seed "
+                         "from 0 to 2⁶³ − 1")
     modes = np.zeros((0, len(prediction))) if covariance is None else eigenmodes(covariance)
     if modes.shape[1] != len(prediction):
         raise ValueError(f"covariance for {modes.shape[1]} bins; wanted {len(prediction)}")

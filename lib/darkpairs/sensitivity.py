@@ -118,9 +118,9 @@ def asymptotic(q, asimov):
     safe = np.where(sigma > 0, sigma, 1.0)
     # how far q̃ lies above its median under background alone, in σ
     above = np.where(beyond, (q - asimov) / (2 * safe), root - sigma)
-    seen = special.ndtr(-(above + sigma)) / special.ndtr(-above)
+    seen = np.exp(special.log_ndtr(-(above + sigma)) - special.log_ndtr(-above))
     n = -SIGMAS.reshape(-1, *(1,) * np.ndim(q))
-    return Band(seen[()], special.ndtr(-(n + sigma)) / special.ndtr(-n))
+    return Band(seen[()], np.exp(special.log_ndtr(-(n + sigma)) - special.log_ndtr(-n)))
 
 
 def from_toys(q, with_signal, without):
