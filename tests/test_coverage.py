@@ -106,7 +106,8 @@ def test_global_p_values_are_uniform():
 
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: coverage.deltas(GRID, MANY, (4, 4), toys=0, seed=1), "toys = 0"),
-    (lambda: coverage.deltas(GRID, MANY, (9, 4), toys=1, seed=1), r"place \(9, 4\); wanted one in a grid of shape \(9, 9\)"),
+    (lambda: coverage.deltas(GRID, MANY, (9, 4), toys=1, seed=1),
+     r"place \(9, 4\); wanted one in a grid of shape \(9, 9\)"),
     (lambda: coverage.deltas(GRID, MANY, (4, 4), statistic="yates", toys=1, seed=1), "unknown sta"),
     (lambda: coverage.critical(GRID, MANY, (4, 4), level=1.5, toys=1, seed=1), "level = 1.5"),
     (lambda: coverage.inject(MANY, -1.0, toys=1, seed=1), "mu = -1.0"),

@@ -97,7 +97,8 @@ def critical(signal_grid, template, place, *, level=0.95, statistic="poisson", t
     values = kept(deltas(signal_grid, template, place, statistic=statistic, toys=toys, seed=seed))
     width = np.sqrt(level * (1 - level) / len(values))
     parts = np.clip([level, level - width, level + width], 0, 1)
-    return Critical(*(float(value) for value in np.quantile(values, parts)))
+    cuts = np.quantile(values, parts, method="higher")  # counts are whole: rather keep too often
+    return Critical(*(float(value) for value in cuts))
 
 
 def covered(signal_grid, template, place, *, dof=2, level=0.95, statistic="poisson", toys, seed):
