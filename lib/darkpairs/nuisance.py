@@ -192,6 +192,8 @@ def _newton(counts, base, modes, centre, first, x, work):
     rates, change, _, slope, curvature = work
     for _ in range(_STEPS):
         _predict(base, modes, x, rates)
+        if not rates.min() > 0:  # by rounding, where a rate is nearly zero
+            return False
         _derivatives(counts, modes, centre, first, x, rates, slope, curvature)
         square = _solve(curvature, slope, first)  # the slopes become the step
         if not square >= 0:
