@@ -207,6 +207,16 @@ def test_crossing_against_brute_force(statistic):
 
 
 @pytest.mark.parametrize("statistic", sensitivity.STATISTICS)
+def test_the_best_strength_is_never_negative(statistic):
+    template, _ = random_case(9)
+    few = 0.7 * template.total
+    assert sensitivity.delta_chi2(template, few, 0.0, statistic=statistic) == 0.0
+    rise = brute_chi2(template, few, 1.0, statistic) - brute_chi2(template, few, 0.0, statistic)
+    assert np.isclose(sensitivity.delta_chi2(template, few, 1.0, statistic=statistic), rise,
+                      rtol=1e-8)
+
+
+@pytest.mark.parametrize("statistic", sensitivity.STATISTICS)
 def test_contour_against_brute_force(statistic):
     template, data = random_case(5)
     strengths = np.linspace(0, 3, 6)
