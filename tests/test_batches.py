@@ -227,3 +227,30 @@ def test_pieces_put_together_are_the_whole():
 def test_nothing_cannot_be_concatenated():
     with pytest.raises(ValueError, match="nothing to concatenate; wanted at least one Truth"):
         batches.concatenate([])
+
+
+def template(**changes):
+    fields = dict(edges=[0, 1, 3], signal=[1, 2], background=[[3, 4], [0, 1]])
+    return batches.Template(**(fields | changes))
+
+
+def test_a_template_sums_its_background():
+    assert template().total.tolist() == [3.0, 5.0]
+    assert template(shifts=[[1, 0]]).shifts.shape == (1, 2)
+    assert template(covariance=np.eye(2)).covariance.shape == (2, 2)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    (dict(signal=[1]), r"Template.signal has shape \(1,\)"),
+    (dict(signal=[1, -2]), "Template.signal falls to -2 events"),
+    (dict(signal=[1, np.nan]), "Template.signal holds NaN"),
+    (dict(background=[3, 4]), r"Template.background has shape \(2,\)"),
+    (dict(background=[[3, 0], [1, 0]]), r"bins \[1\] have no background"),
+    (dict(edges=[0, 3, 1]), "Template.edges must rise"),
+    (dict(shifts=[[1]]), r"Template.shifts has shape \(1, 1\)"),
+    (dict(covariance=np.eye(3)), r"Template.covariance has shape \(3, 3\)"),
+    (dict(shifts=[[1, 1]], covariance=np.eye(2)), "wanted one of them, or none"),
+])
+def test_a_bad_template_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        template(**changes)

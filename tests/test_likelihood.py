@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from darkpairs import likelihood
 
@@ -28,6 +28,93 @@ def test_chi2_of_the_worked_case(statistic):
     alone = likelihood.chi2(OBSERVED, PREDICTION, statistic=statistic)
     assert np.isclose(full, CASE["chi2_with_covariance"][statistic], rtol=1e-10, atol=0)
     assert np.isclose(alone, CASE["chi2_statistical"][statistic], rtol=1e-10, atol=0)
+
+
+def test_poisson_chi2_of_the_worked_case():
+    ours = likelihood.poisson(OBSERVED, PREDICTION)
+    assert np.isclose(ours, CASE["chi2_statistical"]["poisson"], rtol=1e-10, atol=0)
+    ratio = stats.poisson.logpmf(OBSERVED, OBSERVED) - stats.poisson.logpmf(OBSERVED, PREDICTION)
+    assert np.isclose(ours, 2 * ratio.sum(), rtol=1e-10)
+
+
+def test_simulated_events_may_move_their_bins():
+    # Slow twin: the price of every factor on a fine grid
+    data, prediction = np.array([0.0, 3.0, 12.0, 40.0]), np.array([2.0, 5.0, 9.0, 55.0])
+    relative = np.array([0.4, 0.3, 0.2, 0.1])
+    factors = np.linspace(0.01, 3, 300_000)[:, None]
+    rates = factors * prediction
+    price = 2 * (rates - data + special.xlogy(data, data) - special.xlogy(data, rates)) + (
+        (factors - 1) / relative) ** 2
+    slow = price.min(axis=0)
+    assert np.isclose(likelihood.poisson(data, prediction, relative=relative), slow.sum(),
+                      rtol=1e-8)
+    assert np.allclose(likelihood.scaling(data, prediction, relative),
+                       factors[price.argmin(axis=0), 0], atol=1e-4)
+
+
+def test_scaling_at_its_ends():
+    assert likelihood.scaling([4.0], [2.0], [0.0]) == 1.0
+    assert np.isclose(likelihood.scaling([4.0], [2.0], [1e6])[0], 2.0, rtol=1e-6)  # the data win
+    assert likelihood.scaling([0.0], [30.0], [1.0])[0] == 0.0
+    assert np.isclose(likelihood.poisson([0.0], [30.0], relative=[1.0]), 1.0)
+    same = likelihood.poisson(OBSERVED, PREDICTION, relative=np.zeros(9))
+    assert same == likelihood.poisson(OBSERVED, PREDICTION)
+
+
+def test_eigenmodes_give_their_covariance_back():
+    modes = likelihood.eigenmodes(COVARIANCE)
+    assert np.allclose(modes.T @ modes, COVARIANCE, rtol=1e-10, atol=1e-10 * COVARIANCE.max())
+    gram = modes @ modes.T
+    assert np.allclose(gram, np.diag(np.diag(gram)), atol=1e-9 * gram.max())
+    one = np.outer([1.0, -2.0, 3.0], [1.0, -2.0, 3.0])  # of one source: one mode, not three
+    assert np.allclose(np.abs(likelihood.eigenmodes(one)), [[1, 2, 3]])
+    assert likelihood.eigenmodes(np.zeros((2, 2))).shape == (0, 2)
+
+
+def test_goodness_of_the_worked_case():
+    case = CASE["goodness"]
+    formula = likelihood.goodness(OBSERVED, PREDICTION, COVARIANCE)
+    assert formula.chi2 == likelihood.chi2(OBSERVED, PREDICTION, COVARIANCE, statistic="pearson")
+    assert formula.bins == 9
+    assert np.isclose(formula.p, case["p"], rtol=1e-10)
+    toys = likelihood.goodness(OBSERVED, PREDICTION, COVARIANCE, toys=10_000, seed=1)
+    assert abs(toys.p - case["p_toys"]) < 4 * np.hypot(toys.error, case["p_toys_error"])
+
+
+def test_goodness_with_poisson_and_large_counts():
+    mean = np.full(6, 900.0)
+    data = mean + 30 * np.array([1.0, -1.2, 0.3, 1.5, -0.4, 0.8])
+    formula = likelihood.goodness(data, mean, statistic="poisson")
+    toys = likelihood.goodness(data, mean, statistic="poisson", toys=5000, seed=4)
+    assert formula.chi2 == likelihood.poisson(data, mean)
+    assert abs(toys.p - formula.p) < 4 * toys.error
+
+
+def test_pretended_experiments_have_mean_and_covariance():
+    counts = likelihood.fluctuate(PREDICTION, COVARIANCE, toys=40_000, seed=2)
+    total = COVARIANCE + np.diag(PREDICTION)
+    error = np.sqrt(np.diag(total) / len(counts))
+    assert (np.abs(counts.mean(axis=0) - PREDICTION) < 4.5 * error).all()
+    width = np.sqrt(np.outer(np.diag(total), np.diag(total)) / len(counts))
+    assert (np.abs(np.cov(counts.T) - total) < 7 * width).all()
+    values = [likelihood.chi2(row, PREDICTION, COVARIANCE, statistic="pearson")
+              for row in counts[:8000]]
+    assert abs(np.mean(values) - CASE["goodness"]["mean_chi2_of_toys"]) < 4 * np.std(values) / 89
+
+
+def test_toy_i_depends_on_the_seed_and_i_alone():
+    many = likelihood.fluctuate(PREDICTION, COVARIANCE, toys=50, seed=9)
+    assert (likelihood.fluctuate(PREDICTION, COVARIANCE, toys=7, seed=9) == many[:7]).all()
+    assert (likelihood.fluctuate(PREDICTION, COVARIANCE, toys=50, seed=10) != many).any()
+
+
+@pytest.mark.parametrize("statistic", likelihood.STATISTICS)
+def test_compiled_chi2_is_the_verb(statistic):
+    place = likelihood.STATISTICS.index(statistic)
+    value = likelihood._gauss_chi2(OBSERVED, PREDICTION, COVARIANCE, place, np.empty((9, 10)))
+    assert np.isclose(value, CASE["chi2_with_covariance"][statistic], rtol=1e-10, atol=0)
+    value = likelihood._gauss_chi2(OBSERVED, PREDICTION, -10 * COVARIANCE, place, np.empty((9, 10)))
+    assert np.isnan(value)
 
 
 @pytest.mark.parametrize("statistic", ["pearson", "cnp"])
@@ -121,6 +208,15 @@ def test_empty_bins():
     (lambda: likelihood.chi2([1.0, 1.0], [1.0, 1.0], [[0, 3], [3, 0]]),
      "not positive definite: its smallest eigenvalue is -2"),
     (lambda: likelihood.chi2([1.0, 1.0], [1.0, 1.0], [[0, 3], [2, 0]]), "not symmetric"),
+    (lambda: likelihood.poisson([-1.0], [1.0]), "counts must be numbers ≥ 0"),
+    (lambda: likelihood.poisson([1.0], [1.0], relative=[-0.1]), "relative errors .* for each of 1"),
+    (lambda: likelihood.poisson([1.0], [1.0], relative=[0.1, 0.1]), "relative errors"),
+    (lambda: likelihood.eigenmodes([[0, 3], [3, 0]]), "its smallest eigenvalue is -3"),
+    (lambda: likelihood.fluctuate([1.0], toys=0, seed=1), "toys = 0, seed = 1"),
+    (lambda: likelihood.fluctuate([1.0], toys=1, seed=-1), "toys = 1, seed = -1"),
+    (lambda: likelihood.fluctuate([1.0], np.eye(2), toys=1, seed=1), "covariance for 2 bins"),
+    (lambda: likelihood.fluctuate(np.full(40, 0.01), np.eye(40), toys=1, seed=1),
+     "make a bin negative"),
     (lambda: likelihood.constrain([1, 1], np.eye(2), [1.0, 2.0], known=[1]), "one finite number"),
     (lambda: likelihood.constrain([1, 1], np.eye(2), [np.nan], known=[1]), "one finite number"),
     (lambda: likelihood.constrain([1, 1], np.eye(2), [1.0], known=[2]), r"known bins \[2\]"),

@@ -106,3 +106,23 @@ def test_who_dies_agrees_with_numpy_to_the_last_digits():
     assert np.allclose(ours, -np.expm1(-x), rtol=5e-16, atol=0)
     assert rng._died(0.0) == 0
     assert rng._died(40.0) == 1
+
+
+@pytest.mark.parametrize("mean", [0.001, 0.3, 4.0, 9.99, 10.0, 37.0, 2000.0])
+def test_counts_follow_poisson(mean):
+    start = [rng._start(np.uint64(3), np.uint64(5), np.uint64(i)) for i in range(20_000)]
+    counts = np.array([rng._poisson(np.uint64(state), mean)[1] for state in start])
+    low, high = stats.poisson.ppf([0.005, 0.995], mean).astype(int)
+    values = np.arange(low, high + 1)
+    seen = [(counts < low).sum(), *((counts == k).sum() for k in values), (counts > high).sum()]
+    law = [stats.poisson.cdf(low - 1, mean), *stats.poisson.pmf(values, mean),
+           stats.poisson.sf(high, mean)]
+    seen, law = np.array(seen), np.array(law) * len(counts)
+    some = law > 5
+    square = ((seen - law)[some] ** 2 / law[some]).sum()
+    assert stats.chi2.sf(square, max(some.sum() - 1, 1)) > 0.005
+
+
+def test_normal_numbers_are_normal():
+    start = [rng._start(np.uint64(8), np.uint64(1), np.uint64(i)) for i in range(20_000)]
+    assert stats.kstest([rng._normal(np.uint64(state))[1] for state in start], "norm").pvalue > 0.01

@@ -120,6 +120,52 @@ class Release:
                 f"{2 * len(self.data) + len(self.numu_data)} = signal + background + ν_μ bins")
 
 
+@dataclass(frozen=True, eq=False)
+class Template:
+    """What a model predicts after the selection, bin by bin, and how sure one is of it.
+
+    Attributes
+    ----------
+    edges : ndarray (n+1,)
+        Bin edges of the observable, in its own unit.
+    signal : ndarray (n,)
+        Events of the signal at strength μ = 1, ≥ 0.
+    background : ndarray (k, n)
+        Events of each kind of background, ≥ 0; their sum is > 0 in each bin.
+    shifts : ndarray (s, n), optional
+        Change of the summed background [events] when one source of error rises by +1σ.
+    covariance : ndarray (n, n), optional
+        Systematic covariance of the summed background [events²], in place of ``shifts``. That it
+        is positive is checked where it is used (`likelihood.eigenmodes`).
+    """
+
+    edges: np.ndarray
+    signal: np.ndarray
+    background: np.ndarray
+    shifts: np.ndarray | None = None
+    covariance: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.shifts is not None and self.covariance is not None:
+            raise ValueError("Template got shifts and a covariance; wanted one of them, or none")
+        errors = {name: shape for name, shape in (("shifts", "s,n"), ("covariance", "n,n"))
+                  if getattr(self, name) is not None}
+        freeze(self, edges="n+1", signal="n", background="k,n", **errors)
+        check_edges(self.edges, "Template.edges")
+        for name in ("signal", "background"):
+            if (getattr(self, name) < 0).any():
+                raise ValueError(f"Template.{name} falls to {getattr(self, name).min():g} events; "
+                                 "wanted numbers ≥ 0")
+        if not (self.total > 0).all():
+            raise ValueError(f"bins {np.flatnonzero(self.total <= 0).tolist()} have no background; "
+                             "wanted a sum > 0 in each bin (join bins, or add what is missing)")
+
+    @property
+    def total(self):
+        """Summed background, ndarray (n,) [events]."""
+        return self.background.sum(axis=0)
+
+
 KINDS = ("signal",)  # what an event can be; `Truth.kind` counts in this list
 
 

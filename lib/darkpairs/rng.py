@@ -7,11 +7,12 @@ Each event starts at a hash of (seed, stream, i) and steps from there by SplitMi
 Flood, OOPSLA 2014, https://doi.org/10.1145/2660193.2660195, Fig. 16).
 
 Laws: the reference sequence of SplitMix64; a chunk is a slice of the whole; uniform, and unrelated
-from event to event, stream to stream and seed to seed; a life is an exponential one.
+from event to event, stream to stream and seed to seed; a life is an exponential one; whole numbers
+follow Poisson's law, the others Gauss's.
 """
 
 import hashlib
-from math import log
+from math import cos, exp, floor, lgamma, log, pi, sqrt
 
 import numpy as np
 
@@ -122,6 +123,51 @@ def _died(x):
         series = rest / n * (1 - series)
     half_k = np.int64((np.int64(1023) - np.int64(k)) << _S52).view(np.float64)  # 2^(−k)
     return 1 - half_k + half_k * series
+
+
+@njit
+def _normal(state):
+    """Step the state and return it with a number of mean 0 and variance 1 (Box and Muller 1958)."""
+    state, u = _next(state)
+    state, v = _next(state)
+    return state, sqrt(-2 * log(1 - u)) * cos(2 * pi * v)
+
+
+@njit
+def _poisson(state, mean):
+    """Step the state and return it with a count of this mean, as a float."""
+    if mean >= 10:
+        return _poisson_large(state, mean)
+    state, u = _next(state)  # count up through the cumulative distribution
+    count, chance = 0.0, exp(-mean)
+    while u >= chance and chance > 0:
+        u -= chance
+        count += 1.0
+        chance *= mean / count
+    return state, count
+
+
+@njit
+def _poisson_large(state, mean):
+    """Return a Poisson count of a mean ≥ 10: PTRS of Hörmann, Insur. Math. Econ. 12 (1993) 39."""
+    b = 0.931 + 2.53 * sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    alpha, inner = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
+    while True:
+        state, u = _next(state)
+        state, v = _next(state)
+        u -= 0.5
+        near = 0.5 - abs(u)
+        if near <= 0:
+            continue
+        count = floor((2 * a / near + b) * u + mean + 0.43)
+        if near >= 0.07 and v <= inner:
+            return state, count
+        if count < 0 or v <= 0 or (near < 0.013 and v > near):
+            continue
+        if log(v * alpha / (a / (near * near) + b)) <= (
+                count * log(mean) - mean - lgamma(count + 1)):
+            return state, count
 
 
 @njit
