@@ -24,7 +24,7 @@ def step(x):
     return x + 1
 """
 CALLER = """
-from darkpairs._jit import njit, parallel, prange
+from darkpairs._jit import apart, njit
 from darkpairs.callee import step
 
 @njit
@@ -36,11 +36,11 @@ def walk(n):
 
 def total(n):
     s = 0
-    for i in prange(n):
+    for i in range(n):
         s += i
     return s
 
-serial, threaded = njit(total), parallel(total)
+inlined, called = njit(total), apart(total)
 """
 
 
@@ -72,13 +72,13 @@ def test_an_edit_in_a_callee_is_seen_and_an_unchanged_package_is_cached(package)
     assert run(package, WALK) == ["20", "0"]
 
 
-def test_serial_and_threaded_kernels_do_not_share_a_cache(package):
-    code = ("from darkpairs.caller import serial, threaded; serial(5); threaded(5); "
+def test_inlined_and_called_kernels_do_not_share_a_cache(package):
+    code = ("from darkpairs.caller import inlined, called; inlined(5); called(5); "
             "hits = lambda f: sum(f.stats.cache_hits.values()); "
-            "print(hits(serial), hits(threaded), "
-            "serial.targetoptions.get('parallel', False), threaded.targetoptions['parallel'])")
-    assert run(package, code) == ["0", "0", "False", "True"]
-    assert run(package, code) == ["1", "1", "False", "True"]
+            "print(hits(inlined), hits(called), inlined.targetoptions['forceinline'], "
+            "called.targetoptions.get('forceinline', False))")
+    assert run(package, code) == ["0", "0", "True", "False"]
+    assert run(package, code) == ["1", "1", "True", "False"]
 
 
 def test_old_caches_are_cleared_away_and_the_option_is_restored(package):

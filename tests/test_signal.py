@@ -291,6 +291,13 @@ def test_bad_input_is_refused_in_words(options, message):
         signal.generate(**{"model": LIGHT, "n": 10, "seed": 1, **options})
 
 
+def test_what_the_beam_cannot_open_is_left_out():
+    heavy = model.broad(m5=2900.0, delta=3, m_zprime=500.0, vmu5=1e-2)  # protons: from 7.4 GeV
+    nuclei, both = (signal.generate(heavy, 100, seed=1, regime=regime)
+                    for regime in ("coherent", "both"))
+    assert same(nuclei, both)
+
+
 def test_who_never_stays_inside_is_said_in_words(monkeypatch):
     far = model.replace(LIGHT, epsilon=1e-13, ctau=1.0)
     with pytest.raises(ValueError, match="no event decayed inside in 1000000 throws; ask for"):

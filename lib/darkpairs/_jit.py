@@ -73,11 +73,6 @@ def apart(function):
     return _compile(function, nogil=True)
 
 
-def parallel(function):
-    """Compile a kernel whose ``prange`` loops run on all threads."""
-    return _compile(function, parallel=True)
-
-
 def spread(kernel, n, *arguments):
     """Run ``kernel(first, last, *arguments)`` over 0 … n − 1, shared out to numba's threads.
 
@@ -91,6 +86,3 @@ def spread(kernel, n, *arguments):
         return [kernel(0, n, *arguments)]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda part: kernel(*part, *arguments), parts))
-
-
-prange = numba.prange

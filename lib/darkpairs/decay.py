@@ -104,18 +104,10 @@ def ctau(model):
 def emission_width(model, s):
     """Return the width of ν_h → ν_h' Z*(s) [MeV] for squared masses `s`, ndarray.
 
-    Dirac: V² m_h³ λ½ {(1 − a)² + (1 + a) b − 2b²}/(32π s), a = m_h'²/m_h², b = s/m_h²
-    (arXiv:2207.04137; Eq. 3 of arXiv:1807.09877 has the same shape at a = 0 but is four times
-    larger). Majorana, real couplings: twice that, with 6 √a b in the braces.
+    The square of `model.v_decay` times `invisible.emission`, where the formula stands.
     """
-    heavy = model.m_heavy
-    ratio, b = model.m_light / heavy, np.asarray(s, dtype=np.float64) / heavy**2
-    a, root = ratio**2, np.sqrt(b)
-    kallen = (1 - (ratio + root) ** 2) * (1 - (ratio - root) ** 2)
-    braces = (1 - a) ** 2 + (1 + a) * b - 2 * b**2
-    if model.majorana:
-        braces = 2 * (braces + 6 * ratio * b)
-    return v_decay(model) ** 2 * heavy / (32 * pi * b) * np.sqrt(np.maximum(kallen, 0)) * braces
+    s = np.asarray(s, dtype=np.float64)
+    return v_decay(model) ** 2 * invisible.emission(model.m_heavy, model.m_light, s, model.majorana)
 
 
 def angular_coefficient(model, s):

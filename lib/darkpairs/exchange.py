@@ -27,6 +27,7 @@ import numpy as np
 from darkpairs import __version__
 from darkpairs.batches import KINDS, Truth
 from darkpairs.constants import SPEED_OF_LIGHT
+from darkpairs.kinematics import mass
 
 UNITS = {  # the columns of a Parquet file, first those of events, then those of particles
     "event": "", "kind": "", "weight": "1/POT", "e_nu": "MeV", "vertex_x": "cm", "vertex_y": "cm",
@@ -150,7 +151,7 @@ def write_hepevt(truth, path):
     that did not decay. The neutrino has status 0; t counts from the interaction.
     """
     _check_text(truth)
-    momenta = np.column_stack([truth.p4[:, 1:], truth.p4[:, 0], _mass(truth.p4)]) / 1000  # GeV
+    momenta = np.column_stack([truth.p4[:, 1:], truth.p4[:, 0], mass(truth.p4)]) / 1000  # GeV
     numbers = np.column_stack([momenta, truth.start, truth.time * 1000])  # (m, 9), cm and ns
     with _whole(path) as temporary, open(temporary, "w", encoding="ascii", newline="\n") as file:
         for i in range(len(truth)):
@@ -207,11 +208,6 @@ def _kind(name):
     return KINDS.index(name)
 
 
-def _mass(p4):
-    momentum = np.sqrt((p4[..., 1:] ** 2).sum(axis=-1))
-    return np.sqrt(np.maximum((p4[..., 0] - momentum) * (p4[..., 0] + momentum), 0))
-
-
 def _truth(columns, counts):
     """Build a batch from columns in the order of ``UNITS`` and the particles of each event."""
     event, kind, weight, e_nu, *vertex = columns[:7]
@@ -252,7 +248,7 @@ def _target(truth, i):
     if len(hit) != 1:
         raise ValueError(f"event {truth.event[i]}: cannot tell the target from {pdg.tolist()}; "
                          "wanted one nucleus or proton among the particles from the interaction")
-    return int(truth.pdg[hit[0]]), float(_mass(truth.p4[hit[0]]))
+    return int(truth.pdg[hit[0]]), float(mass(truth.p4[hit[0]]))
 
 
 def _run_info(pyhepmc, events, run):
@@ -293,10 +289,10 @@ def _event_out(pyhepmc, info, truth, i):
     event.attributes["signal_process_id"] = _text(PROCESS + truth.kind[i])  # E.R.3
     event.attributes["lab_pos"] = _text(truth.vertex[i])  # E.R.5
     rows, energy = slice(*truth.offsets[i:i + 2]), truth.e_nu[i]
-    code, mass = _target(truth, i)
+    code, rest = _target(truth, i)
     parents = truth.parent[rows].tolist()
     particles = [pyhepmc.GenParticle((0, 0, energy, energy), NEUTRINO, BEAM),
-                 pyhepmc.GenParticle((0, 0, 0, mass), code, TARGET)]
+                 pyhepmc.GenParticle((0, 0, 0, rest), code, TARGET)]
     for k, (e, *p) in enumerate(truth.p4[rows].tolist()):
         status = DECAYED if k in parents else FINAL
         particles.append(pyhepmc.GenParticle((*p, e), int(truth.pdg[rows][k]), status))

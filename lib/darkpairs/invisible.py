@@ -15,7 +15,7 @@ out what the real Z′ leaves to visible channels.
 """
 
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from math import factorial, inf, pi, prod, sqrt
 
 import numpy as np
@@ -133,22 +133,27 @@ def _width(model, channel, pairs, total):
     return float(sum(_three_body_width(model, triplet) for triplet in triplets))
 
 
-def _emission_width(model, a):
-    """Width of ν_h → ν_a Z′ [MeV], 0 if closed; formula as in `decay.emission_width`.
+def emission(heavy, light, s, majorana):
+    """Return the width of ν_h → ν_l Z*(s) [MeV] for V = 1; masses [MeV], s ndarray [MeV²].
 
-    Dirac: V² m_h³ λ½ {(1 − r²)² + (1 + r²) b − 2b²}/(32π m_Z′²), r = m_a/m_h, b = m_Z′²/m_h²
-    (arXiv:2207.04137). Majorana, real couplings: twice that, with 6 r b in the braces.
+    Dirac: m_h³ λ½ {(1 − r²)² + (1 + r²) b − 2b²}/(32π s), r = m_l/m_h, b = s/m_h²
+    (arXiv:2207.04137; Eq. 3 of arXiv:1807.09877 has the same shape at r = 0 but is four times
+    larger). Majorana, real couplings: twice that, with 6 r b in the braces. 0 where closed.
     """
-    masses, content = _daughters(model)
-    heavy, r = model.m_heavy, masses[a] / model.m_heavy
-    if heavy - masses[a] <= model.m_zprime:
-        return 0.0
-    b = (model.m_zprime / heavy) ** 2
+    r, b = light / heavy, s / heavy**2
     braces = (1 - r**2) ** 2 + (1 + r**2) * b - 2 * b**2
-    if model.majorana:
+    if majorana:
         braces = 2 * (braces + 6 * r * b)
+    return heavy / (32 * pi * b) * _triangle(1, r, np.sqrt(b)) * braces
+
+
+def _emission_width(model, a):
+    """Width of ν_h → ν_a Z′ [MeV], 0 if closed."""
+    masses, content = _daughters(model)
+    if model.m_heavy - masses[a] <= model.m_zprime:
+        return 0.0
     coupling = model.g_d * contents(model)[0] * content[a]
-    return coupling**2 * heavy / (32 * pi * b) * _triangle(1, r, sqrt(b)) * braces
+    return coupling**2 * emission(model.m_heavy, masses[a], model.m_zprime**2, model.majorana)
 
 
 def _pair_width(model, b, c):
@@ -176,6 +181,7 @@ def _triangle(m, a, b):
     return np.sqrt(np.maximum((m - a - b) * (m + a + b) * (m - a + b) * (m + a - b), 0.0))
 
 
+@lru_cache(maxsize=256)  # the slow part; rates ask for it more than once
 def _three_body_width(model, triplet):
     """Width of ν_h → ν_a ν_b ν̄_c [MeV]: half the spin sum over the Dalitz plot; PDG, Kinematics."""
     masses, content = _daughters(model)

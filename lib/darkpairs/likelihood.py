@@ -44,12 +44,8 @@ def variance(data, prediction, *, statistic):
     data, prediction = _counts(data, prediction)
     if statistic not in STATISTICS:
         raise ValueError(f"unknown statistic {statistic!r}; wanted one of {', '.join(STATISTICS)}")
-    if statistic == "neyman":
-        return np.where(data > 0, data, 1.0)
-    if statistic == "pearson":
-        return prediction.copy()
-    seen = np.where(data > 0, data, 1.0)
-    return np.where(data > 0, 3 / (1 / seen + 2 / prediction), prediction / 2)
+    pairs, place = zip(data, prediction, strict=True), STATISTICS.index(statistic)
+    return np.array([_variance.py_func(count, rate, place) for count, rate in pairs])
 
 
 def chi2(data, prediction, covariance=None, *, statistic="cnp"):

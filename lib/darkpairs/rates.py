@@ -86,7 +86,7 @@ def spectrum(model, edges, *, experiment="microboone", pot, regime="coherent", e
     model, experiment, pot, regime, exchange, flavours, inside, form_factor, pauli, zprime_flight
         As in `expected_events`.
     fine : bool
-        Take ten times as long for 10⁻³ instead of some 10⁻³ per bin.
+        Take ten to thirty times as long for 10⁻³ instead of some 10⁻³ per bin.
 
     Returns
     -------
@@ -116,18 +116,20 @@ def beam(experiment, flavours):
 
 def processes(model, experiment, regime, exchange="zprime", form_factor="fourier-bessel",
               pauli=False, bend=(BEND, BEND)):
-    """Return the `Processes` of a model in an experiment; refuse a ν_h too heavy for the beam."""
+    """Return the `Processes` that the beam can open; refuse a ν_h that is too heavy for all."""
     rows, shapes, recoil = [], [], []
+    top = _flux.bnb(experiment).edges[-1]
     for name, nuclei in detector.targets(detector.paper(experiment)).items():
         for target, shape, fermi, photon, weak in upscatter._processes(
                 model, name, regime, exchange, form_factor, pauli):
+            if threshold(model.m_heavy, target) >= top:
+                continue
             nucleon = int(shape[0, 0] == NUCLEON)
             scale = min(model.m_zprime**2, bend[nucleon])
             rows.append([target, scale, fermi, *photon, *weak, nuclei])
             shapes.append(shape[0])
             recoil.append(PROTON if nucleon else RECOIL[name])
-    top, lightest = _flux.bnb(experiment).edges[-1], max(row[0] for row in rows)
-    if threshold(model.m_heavy, lightest) >= top:
+    if not rows:
         raise ValueError(f"m_heavy = {model.m_heavy} MeV is too heavy for this beam, which ends at "
                          f"{top:g} MeV")
     padded = np.zeros((len(shapes), max(map(len, shapes))))
