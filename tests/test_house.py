@@ -19,7 +19,7 @@ FLOORS = {
                "tables", "model", "detector", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal"],
-    "verdict": ["miniboone", "qmu", "sensitivity", "coverage"],
+    "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["exchange", "show"],
 }
 GRANTED = {

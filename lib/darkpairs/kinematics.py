@@ -78,6 +78,28 @@ def opening_angle(a, b):
     return np.arctan2(across, (a * b).sum(axis=-1))
 
 
+def boost(p4, mover):
+    """Return four-momenta, given in the rest frame of a mover, where the mover moves.
+
+    Parameters
+    ----------
+    p4, mover : ndarray (..., 4)
+        Four-momenta (E, px, py, pz) [MeV] that broadcast against each other.
+
+    Returns
+    -------
+    ndarray (..., 4)
+    """
+    p4, mover = np.asarray(p4, dtype=np.float64), np.asarray(mover, dtype=np.float64)
+    heavy = mass(mover)
+    if not (heavy > 0).all():
+        raise ValueError(f"a mover of mass {heavy.min():g} MeV has no rest frame; wanted > 0")
+    dot = (p4[..., 1:] * mover[..., 1:]).sum(axis=-1)
+    along = (dot / (mover[..., 0] + heavy) + p4[..., 0]) / heavy
+    energy = (p4[..., 0] * mover[..., 0] + dot) / heavy
+    return np.concatenate([energy[..., None], p4[..., 1:] + along[..., None] * mover[..., 1:]], -1)
+
+
 @njit
 def _boost(e, p, energy, mover, mass):
     """Momentum of (e, p), given in the rest frame of a mover of that mass, where the mover moves.

@@ -4,7 +4,7 @@ In: `Truth` of MiniBooNE. Out: measured energies and angles, and the chance to b
 electron. Chapter: miniboone.
 
 A Cherenkov tank sees each electron as a ring of light. A pair looks like one electron when its
-rings overlap, or when one of them is too faint. Two descriptions of that are at hand, see `Tank`.
+rings overlap, or when one of them is too faint. Two descriptions of that are at hand, see `Sight`.
 
 Laws: without errors of measurement nothing moves; a pair without an opening angle is one ring; the
 energy that MiniBooNE reconstructs for a quasi-elastic event is the neutrino's own.
@@ -28,7 +28,7 @@ GEV = 1000.0  # MeV
 NOTHING = 1e-6  # MeV: nobody measures less, and the direction stays
 
 
-class Tank(NamedTuple):
+class Sight(NamedTuple):
     """How sharp MiniBooNE sees, and when it takes a pair for one ring; all float64."""
 
     circle: float = 1.0  #: 1 asks for the circle of arXiv:2210.08021, 0 for opening and faintness
@@ -43,7 +43,7 @@ class Tank(NamedTuple):
     highest: float = 3000.0  #: and those above this
 
 
-TANK = Tank()
+SIGHT = Sight()
 
 
 class Rings(NamedTuple):
@@ -56,14 +56,14 @@ class Rings(NamedTuple):
     chance: np.ndarray  #: chance to be selected, 0 where it does not pass
 
 
-def look(truth, tank=TANK, *, seed, second=None):
+def look(truth, sight=SIGHT, *, seed, second=None):
     """Return what MiniBooNE measures of pairs, `Rings`.
 
     Parameters
     ----------
     truth : Truth
         Pairs in the whole tank, one e⁻ and one e⁺ per event.
-    tank : Tank
+    sight : Sight
         Resolution and criterion.
     seed : int
         From 0 to 2⁶³ − 1. Event i depends on (seed, its number) alone.
@@ -74,16 +74,16 @@ def look(truth, tank=TANK, *, seed, second=None):
     pair = [truth.p4[only(truth, code)] for code in (ELECTRON, -ELECTRON)]
     leptons = np.stack(pair, axis=1) if second is None else np.concatenate(
         [np.stack(pair, axis=1), second], axis=1)
-    seen = measure(leptons, tank, seed=seed, event=truth.event)
+    seen = measure(leptons, sight, seed=seed, event=truth.event)
     visible, total = seen[..., 0].sum(axis=1), seen[..., 1:].sum(axis=1)
     size = np.sqrt((total**2).sum(axis=-1))
     cosine = total[:, 2] / np.where(size > 0, size, 1.0)
-    passes = one_ring(*_two(seen), tank) & (visible > tank.lowest) & (visible < tank.highest)
-    return Rings(visible, cosine, quasi_elastic(visible, cosine, tank), passes,
+    passes = one_ring(*_two(seen), sight) & (visible > sight.lowest) & (visible < sight.highest)
+    return Rings(visible, cosine, quasi_elastic(visible, cosine, sight), passes,
                  np.where(passes, efficiency(leptons[..., 0].sum(axis=1)), 0.0))
 
 
-def measure(leptons, tank=TANK, *, seed, event):
+def measure(leptons, sight=SIGHT, *, seed, event):
     """Return the measured four-momenta of electrons, ndarray (n, k, 4) like those given.
 
     Energies scatter with 0.12 √(E · 1 GeV) + 10 MeV (J. Phys. Conf. Ser. 120 (2008) 052003),
@@ -94,7 +94,7 @@ def measure(leptons, tank=TANK, *, seed, event):
     ----------
     leptons : array-like (n, k, 4)
         True four-momenta [MeV].
-    tank : Tank
+    sight : Sight
         Resolution.
     seed : int
         Dice, see `look`.
@@ -110,11 +110,11 @@ def measure(leptons, tank=TANK, *, seed, event):
         raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
     seen = np.empty_like(leptons)
     spread(_measure, len(leptons), leptons, numbers, np.uint64(seed), np.uint64(stream("ring")),
-           tank.stochastic, tank.noise, tank.tilt, tank.growth, seen)
+           sight.stochastic, sight.noise, sight.tilt, sight.growth, seen)
     return seen
 
 
-def one_ring(a, b, tank=TANK):
+def one_ring(a, b, sight=SIGHT):
     """Tell which pairs of electrons look like one, ndarray (n,) of bool.
 
     With ``circle = 1``: √((1 − cos θ)²/4 + (1 − E_max/E)²) < r(E) with the radii of Kelly and Kopp,
@@ -125,28 +125,28 @@ def one_ring(a, b, tank=TANK):
     ----------
     a, b : array-like (n, 4)
         Measured four-momenta [MeV].
-    tank : Tank
+    sight : Sight
         Which criterion, and its numbers.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     angle = opening_angle(a, b)
     low, high = np.minimum(a[:, 0], b[:, 0]), np.maximum(a[:, 0], b[:, 0])
-    if tank.circle:
+    if sight.circle:
         middle, radius = _circle_table()
         share = low / np.where(high > 0, low + high, 1.0)
         return np.hypot(np.sin(angle / 2) ** 2, share) < np.interp(low + high, middle, radius)
-    seen = low > tank.faint
-    return np.where(seen, angle < tank.opening, high > tank.faint)
+    seen = low > sight.faint
+    return np.where(seen, angle < sight.opening, high > sight.faint)
 
 
-def quasi_elastic(visible, cosine, tank=TANK):
+def quasi_elastic(visible, cosine, sight=SIGHT):
     """Return E_ν^QE [MeV]: the neutrino that makes one electron of this energy at this angle.
 
     (m E − (m² + m_e² − m_p²)/2)/(m − E + p cos θ) for ν n → e⁻ p on a neutron at rest, m being its
     mass less the binding energy (arXiv:0706.0926); infinite where no neutrino could.
     """
     visible, cosine = np.asarray(visible, dtype=np.float64), np.asarray(cosine, dtype=np.float64)
-    mass = NEUTRON_MASS - tank.binding
+    mass = NEUTRON_MASS - sight.binding
     momentum = np.sqrt(np.maximum(visible**2 - ELECTRON_MASS**2, 0.0))
     above = mass * visible - (mass**2 + ELECTRON_MASS**2 - PROTON_MASS**2) / 2
     below = mass - visible + momentum * cosine
