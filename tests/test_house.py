@@ -20,7 +20,7 @@ FLOORS = {
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal"],
     "verdict": ["miniboone", "qmu", "sensitivity", "coverage"],
-    "roof": ["exchange", "hepdata", "show"],
+    "roof": ["exchange", "hepdata", "publication", "show"],
 }
 GRANTED = {
     "ground": [],
