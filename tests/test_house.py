@@ -20,7 +20,7 @@ FLOORS = {
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
-    "roof": ["exchange", "show"],
+    "roof": ["exchange", "hepdata", "publication", "show"],
 }
 GRANTED = {
     "ground": [],
