@@ -200,8 +200,8 @@ def test_the_earth_weighs_what_it_should():
 def test_lines_of_1000_events_of_long_lived_ones():
     """Published lines of long-lived ν_h; those made inside are 8 to 40 % of them.
 
-    Ours are 2 to 10 % low throughout: argon around the active volume, which they count, is left
-    out here.
+    Ours are a few percent low throughout. They count argon around the active volume, and we do
+    not: that is the likely reason.
     """
     lines = REFERENCE["lines"]
     earth = EARTH["microboone"]._replace(radius=lines["radius"])
