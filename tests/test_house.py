@@ -18,7 +18,7 @@ FLOORS = {
     "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "cells", "slots", "batches",
                "tables", "model", "detector", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
-    "truth": ["rates", "signal"],
+    "truth": ["rates", "signal", "upstream"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["exchange", "hepdata", "publication", "show"],
 }

@@ -20,7 +20,7 @@ def slow_form_factor(name, q):
     return np.trapezoid(density * wave * r**2, r) / np.trapezoid(density * r**2, r)
 
 
-@pytest.mark.parametrize("name", ["Ar40", "C12"])
+@pytest.mark.parametrize("name", ["Ar40", "C12", "O16", "Si28"])
 @pytest.mark.parametrize("q", [1e-3, 5.0, 40.0, 68.9, 137.7, 200.0, 350.0])
 def test_fourier_bessel_agrees_with_a_fourier_transform(name, q):
     assert np.isclose(nucleus.form_factor(name, q**2), slow_form_factor(name, q), atol=2e-8)
@@ -34,7 +34,7 @@ def test_no_hole_where_a_wave_fits_the_sphere(n):
     assert np.ptp(around) < 1e-7
 
 
-@pytest.mark.parametrize("name", ["Ar40", "C12", "H1"])
+@pytest.mark.parametrize("name", nucleus.NUCLEI)
 @pytest.mark.parametrize("kind", nucleus.FORM_FACTORS)
 def test_normalised_and_falling(name, kind):
     q2 = np.linspace(0, 100.0**2, 200)
@@ -77,7 +77,8 @@ def steps():
                            np.linspace(0.5, 60, 500), [200.0, 1e3, 31_415.9]])
 
 
-@pytest.mark.parametrize("table", [["Ar40"], ["C12"], ["C12", "Ar40"], ["Ar40", "C12"]], ids=str)
+@pytest.mark.parametrize("table", [["Ar40"], ["C12"], ["C12", "Ar40"], ["Ar40", "C12"],
+                                   ["Si28", "O16"]], ids=str)
 def test_kernel_agrees_with_the_published_sum(table):
     shapes = shapes_of(*table)
     for row, name in enumerate(table):
@@ -115,6 +116,7 @@ def test_a_ball_folded_with_a_gaussian(kind):
 
 @pytest.mark.parametrize(("name", "kind", "radius"), [
     ("Ar40", "fourier-bessel", 3.423), ("C12", "fourier-bessel", 2.464),  # de Vries et al. 1987
+    ("O16", "fourier-bessel", 2.737), ("Si28", "fourier-bessel", 3.085),
     ("Ar40", "engel", np.sqrt(0.6) * 1.2 * 40 ** (1 / 3)),  # sphere and Gaussian: √(3/5) R
     ("C12", "engel", np.sqrt(0.6) * 1.2 * 12 ** (1 / 3)),
 ])
@@ -143,6 +145,8 @@ def test_proton_at_rest_has_charge_one_and_its_anomalous_moment():
 def test_masses_of_bare_nuclei():
     assert abs(nucleus.nucleus("Ar40").mass - 37215.53) < 0.02
     assert abs(nucleus.nucleus("C12").mass - 11174.86) < 0.01
+    assert abs(nucleus.nucleus("O16").mass - 14895.08) < 0.01
+    assert abs(nucleus.nucleus("Si28").mass - 26053.19) < 0.01
 
 
 @pytest.mark.parametrize(("call", "message"), [

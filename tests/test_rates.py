@@ -155,6 +155,18 @@ def test_a_chance_of_two_flights_is_a_double_integral():
     assert np.isclose(near, erlang, rtol=1e-4)
 
 
+def test_another_filling_takes_the_place_of_the_own():
+    own, one = detector.targets(detector.MICROBOONE), {"Ar40": 1.0}
+    options = dict(pot=1, regime="both", inside=False)
+    assert rates.expected_events(LIGHT, targets=own, **options) == rates.expected_events(
+        LIGHT, **options)
+    parts = [rates.expected_events(LIGHT, targets=targets, **options)
+             for targets in (one, {"O16": 3.0}, {"O16": 3.0, "Ar40": 1.0})]
+    assert np.isclose(parts[0] * own["Ar40"], rates.expected_events(LIGHT, **options))
+    assert np.isclose(parts[0] + parts[1], parts[2])
+    assert 0.5 < parts[1] / 3 / parts[0] / (8 / 18) ** 2 < 1.6  # Z², and more protons per Z²
+
+
 def test_flavours_and_pot_add_up():
     parts = [rates.expected_events(LIGHT, pot=1, flavours=(name,)) for name in rates.FLAVOURS]
     both = rates.expected_events(LIGHT, pot=10, flavours=rates.FLAVOURS)

@@ -36,15 +36,18 @@ NUCLEI = {
     "Ar40": Nucleus(18.0, 40.0, 39.9623831220 * ATOMIC_MASS_UNIT - 18 * ELECTRON_MASS),
     "C12": Nucleus(6.0, 12.0, 12.0 * ATOMIC_MASS_UNIT - 6 * ELECTRON_MASS),
     "H1": Nucleus(1.0, 1.0, PROTON_MASS),
+    "O16": Nucleus(8.0, 16.0, 15.99491461926 * ATOMIC_MASS_UNIT - 8 * ELECTRON_MASS),
+    "Si28": Nucleus(14.0, 28.0, 27.97692653442 * ATOMIC_MASS_UNIT - 14 * ELECTRON_MASS),
 }
-CUTOFF = {"Ar40": 9.0, "C12": 8.0}  # fm, cut-off radii of the Fourier–Bessel expansions
+# fm, cut-off radii of the Fourier–Bessel expansions
+CUTOFF = {"Ar40": 9.0, "C12": 8.0, "O16": 8.0, "Si28": 8.0}
 
 DIPOLE_MASS = 843.0  # MeV, √0.71 GeV as usual
 PROTON_MOMENT = 2.7928473446  # magnetic moment in nuclear magnetons, CODATA 2022
 
 
 def nucleus(name):
-    """Return a nucleus by its name, ``"Ar40"``, ``"C12"`` or ``"H1"``."""
+    """Return a nucleus by its name: ``"Ar40"``, ``"C12"``, ``"H1"``, ``"O16"`` or ``"Si28"``."""
     if name not in NUCLEI:
         raise ValueError(f"unknown nucleus {name!r}; wanted one of {', '.join(NUCLEI)}")
     return NUCLEI[name]
@@ -56,7 +59,7 @@ def form_factor(nucleus, q2, *, form_factor="fourier-bessel"):
     Parameters
     ----------
     nucleus : str
-        ``"Ar40"``, ``"C12"``, or ``"H1"`` (then Sachs' electric form factor, the dipole).
+        As in `nucleus`; of ``"H1"`` it is Sachs' electric form factor, the dipole.
     q2 : array-like
         Q² ≥ 0 [MeV²].
     form_factor : str

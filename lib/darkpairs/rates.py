@@ -26,7 +26,8 @@ from darkpairs.nucleus import _proton
 from darkpairs.upscatter import NUCLEON, _dsigma_summed, _heavy_momentum, _polarisation
 
 FLAVOURS = ("numu", "numubar")  # whose coupling to ν_h the models have; σ is the same for both
-RECOIL = {"Ar40": 1000180400, "C12": 1000060120, "H1": 2212}  # PDG codes
+RECOIL = {"Ar40": 1000180400, "C12": 1000060120, "H1": 2212, "O16": 1000080160,
+          "Si28": 1000140280}  # PDG codes
 PROTON = 2212
 _RULES = {n: np.polynomial.legendre.leggauss(n) for n in (2, 4, 6, 10, 12, 20, 32, 96)}
 # Nodes per bin of the flux, in Q², in a quarter turn
@@ -45,7 +46,7 @@ class Processes(NamedTuple):
 
 def expected_events(model, *, experiment="microboone", pot, regime="coherent", exchange="zprime",
                     flavours=("numu",), inside=True, form_factor="fourier-bessel", pauli=False,
-                    zprime_flight=True):
+                    zprime_flight=True, targets=None):
     """Return how many e⁺e⁻ pairs to expect, before any efficiency.
 
     Parameters
@@ -66,11 +67,13 @@ def expected_events(model, *, experiment="microboone", pot, regime="coherent", e
         Z′ flies farther than 3 cm.
     zprime_flight : bool
         Let a real Z′ fly before it decays; some generators let it decay on the spot.
+    targets : dict of str to float, optional
+        How many of which nuclei fill the volume; those of the experiment, if not given.
     """
     if not 0 < pot < np.inf:
         raise ValueError(f"protons on target must be > 0; got {pot}")
     nodes = _all_nodes(model, experiment, regime, exchange, form_factor, pauli, flavours, inside,
-                       zprime_flight, TOTAL)
+                       zprime_flight, TOTAL, targets)
     return float(nodes[:, 1].sum()) * pot * decay.branching(model)["e+e-"]
 
 
@@ -115,11 +118,12 @@ def beam(experiment, flavours):
 
 
 def processes(model, experiment, regime, exchange="zprime", form_factor="fourier-bessel",
-              pauli=False, bend=(BEND, BEND)):
+              pauli=False, bend=(BEND, BEND), targets=None):
     """Return the `Processes` that the beam can open; refuse a ν_h that is too heavy for all."""
     rows, shapes, recoil = [], [], []
     top = _flux.bnb(experiment).edges[-1]
-    for name, nuclei in detector.targets(detector.paper(experiment)).items():
+    filling = detector.targets(detector.paper(experiment))
+    for name, nuclei in (filling if targets is None else targets).items():
         for target, shape, fermi, photon, weak in upscatter._processes(
                 model, name, regime, exchange, form_factor, pauli):
             if threshold(model.m_heavy, target) >= top:
@@ -150,9 +154,9 @@ def lengths(model, zprime_flight=True):
 
 
 def _all_nodes(model, experiment, regime, exchange, form_factor, pauli, flavours, inside,
-               zprime_flight, nodes):
+               zprime_flight, nodes, targets=None):
     """Return nodes of all processes: E_h [MeV], expected events per POT, those times the spin."""
-    ways = processes(model, experiment, regime, exchange, form_factor, pauli)
+    ways = processes(model, experiment, regime, exchange, form_factor, pauli, targets=targets)
     edges, heights = beam(experiment, flavours)
     volume = detector.body(detector.paper(experiment))
     ctau, ctau_z = lengths(model, zprime_flight) if inside else (0.0, 0.0)

@@ -81,7 +81,8 @@ class Flight(NamedTuple):
 
 def generate(model, n, *, seed, experiment="microboone", regime="coherent",
              zprime_decay="correlated", heavy_decay="spin", form_factor="fourier-bessel",
-             inside=True, first=0, exchange="zprime", pauli=False, zprime_flight=True):
+             inside=True, first=0, exchange="zprime", pauli=False, zprime_flight=True,
+             targets=None):
     """Return pairs as they come: unweighted events, each with the same weight.
 
     Parameters
@@ -94,7 +95,7 @@ def generate(model, n, *, seed, experiment="microboone", regime="coherent",
         From 0 to 2⁶³ − 1. Event i depends on (seed, i) alone.
     experiment : str
         ``"microboone"`` or ``"miniboone"``.
-    regime, exchange, form_factor, pauli, zprime_flight
+    regime, exchange, form_factor, pauli, zprime_flight, targets
         As in `expected_events`.
     zprime_decay : str
         ``"correlated"``: a real Z′ remembers how it was made; ``"isotropic"``: it does not. A
@@ -119,7 +120,7 @@ def generate(model, n, *, seed, experiment="microboone", regime="coherent",
     chain = decay.chain(model, zprime_decay=zprime_decay, heavy_decay=heavy_decay)
     options = dict(experiment=experiment, regime=regime, exchange=exchange,
                    form_factor=form_factor, pauli=pauli, inside=inside,
-                   zprime_flight=zprime_flight)
+                   zprime_flight=zprime_flight, targets=targets)
     expected = expected_events(model, pot=1.0, **options)
     if not expected > 0:
         raise ValueError("this model makes no pairs; wanted couplings and ε above 0")
@@ -156,13 +157,13 @@ def _empty(model, n, first, weight):
 
 
 def sampler(model, *, experiment, regime, exchange, form_factor, pauli, inside,
-            zprime_flight=True):
+            zprime_flight=True, targets=None):
     """Return what `_aim` throws from: a `Flight`, `rates.Processes` and the table of cells.
 
     A cell holds process, low energy, width [MeV], low x, width, and ceiling and floor of the law.
     Options as in `generate`.
     """
-    ways = rates.processes(model, experiment, regime, exchange, form_factor, pauli, BEND)
+    ways = rates.processes(model, experiment, regime, exchange, form_factor, pauli, BEND, targets)
     longest = detector.longest(detector.paper(experiment)) if inside else np.inf
     own = rates.lengths(model, zprime_flight)
     flight = Flight(model.m_heavy, model.m_light, model.m_zprime, *own, longest)

@@ -36,8 +36,9 @@ from darkpairs.nucleus import _charge, _proton
 REGIMES = ("coherent", "proton", "both")
 EXCHANGES = ("zprime", "full")
 HELICITIES = {"conserving": (1.0, 0.0), "flipping": (0.0, 1.0), "both": (1.0, 1.0)}
-# MeV, Moniz et al., PRL 26, 445 (⁴⁰Ca for argon); hydrogen's proton is free
-FERMI_MOMENTUM = {"Ar40": 251.0, "C12": 221.0, "H1": 0.0}
+# MeV, Moniz et al., PRL 26, 445 (⁴⁰Ca for argon, Mg for silicon), oxygen from Smith and Moniz,
+# Nucl. Phys. B 43, 605; hydrogen's proton is free
+FERMI_MOMENTUM = {"Ar40": 251.0, "C12": 221.0, "H1": 0.0, "O16": 225.0, "Si28": 235.0}
 NUCLEON = 2.0  # in place of the kind of a nuclear shape: a proton with its dipole
 NODES = 48  # per panel of the integral over ln(Q² + a²); doubling changes σ by < 1e-7
 _X, _W = np.polynomial.legendre.leggauss(NODES)
