@@ -16,7 +16,7 @@ from functools import cache
 
 import numpy as np
 
-from darkpairs import likelihood, signal, tables
+from darkpairs import likelihood, signal, tables, upstream
 from darkpairs.batches import Template, only
 from darkpairs.kinematics import opening_angle
 from darkpairs.sensitivity import _known
@@ -55,7 +55,7 @@ def efficiency(energy, opening, *, search="broad", by_opening=True):
 
 
 def predict(point, *, search="broad", variable="score", by_opening=True, regime="coherent",
-            events=EVENTS, seed=1, **options):
+            earth=False, events=EVENTS, seed=1, **options):
     """Return the selected pairs per bin that a model makes at 6.87×10²⁰ POT, ndarray (n,).
 
     Parameters
@@ -69,19 +69,26 @@ def predict(point, *, search="broad", variable="score", by_opening=True, regime=
         example. ``"visible"``: the energy of the pair; the true one, without errors.
     regime, **options
         As in `signal.generate`.
+    earth : bool
+        Add ν_h made in the earth before the detector, see room `upstream`.
     events, seed : int
         How many events are thrown, and their dice.
     """
     _known("variable", variable, VARIABLES)
-    truth = signal.generate(point, events, seed=seed, regime=regime, **options)
-    pair = [truth.p4[only(truth, code)] for code in (11, -11)]
-    energy = pair[0][:, 0] + pair[1][:, 0]
-    weights = truth.weight * POT * efficiency(energy, opening_angle(*pair), search=search,
-                                              by_opening=by_opening)
     table = tables.read(f"microboone_{variable}.csv")
-    if variable == "score":
-        return weights.sum() * table["example"] / table["example"].sum()
-    return np.histogram(energy, np.append(table["low"], table["high"][-1]), weights=weights)[0]
+    total = np.zeros(len(table["low"]))
+    for room in (signal, upstream) if earth else (signal,):
+        truth = room.generate(point, events, seed=seed, regime=regime, **options)
+        pair = [truth.p4[only(truth, code)] for code in (11, -11)]
+        energy = pair[0][:, 0] + pair[1][:, 0]
+        weights = truth.weight * POT * efficiency(energy, opening_angle(*pair), search=search,
+                                                  by_opening=by_opening)
+        if variable == "score":
+            total += weights.sum() * table["example"] / table["example"].sum()
+        else:
+            edges = np.append(table["low"], table["high"][-1])
+            total += np.histogram(energy, edges, weights=weights)[0]
+    return total
 
 
 def template(*, variable="score", errors="published"):

@@ -29,6 +29,7 @@ from darkpairs import (
     planes,
     signal,
     tables,
+    upstream,
 )
 from darkpairs.batches import Release, only
 
@@ -182,8 +183,8 @@ def binning(variable):
     return np.append(table["low"], table["high"][-1]), table["data"], table["background"]
 
 
-def predict(point, *, variable="e_nu", sight=onering.SIGHT, cascade=False, events=EVENTS, seed=1,
-            **options):
+def predict(point, *, variable="e_nu", sight=onering.SIGHT, cascade=False, earth=False,
+            events=EVENTS, seed=1, **options):
     """Return the ν_e candidates per bin that a model makes at 18.75×10²⁰ POT, ndarray (n,).
 
     Carbon and hydrogen, coherent and on single protons, in the whole tank.
@@ -198,6 +199,8 @@ def predict(point, *, variable="e_nu", sight=onering.SIGHT, cascade=False, event
         Resolution and criterion for one ring.
     cascade : bool
         Let ν₄ of a 3+2 model decay on the spot to a second pair, see `second_pair`.
+    earth : bool
+        Add ν_h made in the earth before the tank, see room `upstream`.
     events, seed : int
         How many events are thrown, and their dice.
     **options
@@ -205,11 +208,14 @@ def predict(point, *, variable="e_nu", sight=onering.SIGHT, cascade=False, event
     """
     edges = binning(variable)[0]
     options = {"regime": "both", **options}
-    truth = signal.generate(point, events, seed=seed, experiment="miniboone", **options)
-    pair = second_pair(point, truth, seed=seed) if cascade else None
-    rings = onering.look(truth, sight, seed=seed, second=pair)
-    weights = rings.chance * truth.weight * POT
-    return np.histogram(getattr(rings, variable), edges, weights=weights)[0]
+    total = np.zeros(len(edges) - 1)
+    for room in (signal, upstream) if earth else (signal,):
+        truth = room.generate(point, events, seed=seed, experiment="miniboone", **options)
+        pair = second_pair(point, truth, seed=seed) if cascade else None
+        rings = onering.look(truth, sight, seed=seed, second=pair)
+        weights = rings.chance * truth.weight * POT
+        total += np.histogram(getattr(rings, variable), edges, weights=weights)[0]
+    return total
 
 
 def second_pair(point, truth, *, seed):

@@ -44,11 +44,11 @@ class Earth(NamedTuple):
     radius: float = 1027.5  #: cm
 
 
-# Face, length and radius at MiniBooNE: the public code of arXiv:2308.02543, radius 1.5 × 685 cm.
-# At MicroBooNE: face 215 cm before the cryostat and length from DarkNews 0.4.8; the radius is that
-# of MiniBooNE, where DarkNews has a cone of 287 cm at its end, which is 292 cm here. As the earth
-# does not end there, long-lived ν_h are more with each metre; the flux ends that, not this paper.
-EARTH = {"microboone": Earth(face=758.2, length=40000.0), "miniboone": Earth()}
+# The earth of DarkNews 0.4.8 and of the public code of arXiv:2308.02543, both with cones that end
+# 1.5 times as wide as the vessel: 1027.5 cm at MiniBooNE, and 287.4 cm at MicroBooNE, which is 292
+# here; the latter begins 215 cm before the cryostat. The real earth is wider: with the radius,
+# long-lived ν_h become more, in the end as far as the beam is wide, which this paper does not know.
+EARTH = {"microboone": Earth(face=758.2, length=40000.0, radius=292.1), "miniboone": Earth()}
 
 
 def generate(model, n, *, seed, experiment="microboone", regime="coherent", earth=None, first=0,
