@@ -1,6 +1,6 @@
 """The prediction that suits the counts best, when the sources of error may pull it.
 
-In: a `Template` and counts. Out: pulls, prediction and Poisson χ². Chapter: limits (being written).
+In: a `Template` and counts. Out: pulls, prediction and Poisson χ². Chapter: limits.
 
 Each source k of error has a pull ν_k, a Gaussian number of width 1 around its centre. The rates are
 λ = μ s + b + Σ ν_k t_k, straight in μ and ν, so χ² = 2 Σ (λ − n + n ln n/λ) + Σ (ν − centre)² is

@@ -1,6 +1,6 @@
 """q̃_μ: how much worse a strength of the signal suits the counts than the best one below it.
 
-In: a `Template` and counts. Out: q̃ of data, Asimov set and toys. Chapter: limits (being written).
+In: a `Template` and counts. Out: q̃ of data, Asimov set and toys. Chapter: limits.
 
 q̃_μ = χ²(μ) − χ²(μ̂) with the pulls profiled on both sides, 0 ≤ μ̂, and 0 where μ̂ > μ (Cowan, Cranmer,
 Gross and Vitells, EPJC 71 (2011) 1554, arXiv:1007.1727, Eq. 16).

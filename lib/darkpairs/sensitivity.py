@@ -1,6 +1,6 @@
 """Is a model excluded, up to which strength, and where in the plane of two parameters?
 
-In: a `Template` and counts. Out: CLs, limits, Δχ² and contours. Chapter: limits (being written).
+In: a `Template` and counts. Out: CLs, limits, Δχ² and contours. Chapter: limits.
 
 Two criteria stand side by side. CLs tests one strength of one signal; Δχ² compares the points of a
 plane with the best of them. Both profile the errors (room `nuisance`).
@@ -109,8 +109,9 @@ def exclusion(signal_grid, template, data):
 
 
 def asymptotic(q, asimov):
-    """Return CLs from q̃ of the data and of the Asimov set, a `Band` (arXiv:1007.1727, Sec. 3.7).
+    """Return CLs from q̃ of the data and of the Asimov set, a `Band`.
 
+    Large counts: q̃ as in arXiv:1007.1727, Eq. 62, with μ̂ Gaussian around 0 or the tested strength.
     Arrays (...) give observed (...) and expected (5, ...).
     """
     root, sigma = np.sqrt(q), np.sqrt(asimov)
