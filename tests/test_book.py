@@ -182,6 +182,15 @@ def test_a_raising_cell_is_named_and_the_others_run(tiny):
     assert again == ["chapters: 2 in profile quick, 0 to run"]
 
 
+def test_a_cell_that_complains_is_named(tiny):
+    warning = GOOD + "\n```{code-cell} python3\nimport sys\n\nsys.stderr.write('Ouch')\n```\n"
+    (tiny / "book" / "good.md").write_text(warning)
+    failures = execute.run_all("quick", ["book/good"], tiny, say=lambda *_, **__: None)
+    assert len(failures) == 1
+    assert re.fullmatch(r"book/good.md:\d+: complained: Ouch", failures[0])
+    assert execute.stored("book/good", "quick", tiny) is None
+
+
 def fake_execution(root, name, profile, text):
     """Store an execution of a text, as papermill would leave it."""
     book = chapters.notebook(name, text)

@@ -99,6 +99,8 @@ def run(name, profile, root=ROOT, made_at=None):
         return _where(name, unfinished, error)
     except Exception as error:  # a dead kernel, a timeout: whatever it is, it fails this chapter
         return f"{name}.md: {type(error).__name__}: {chapters.one_line(error)}"
+    if complaint := _complaint(name, book):
+        return complaint
     book.metadata.pop("papermill", None)  # it holds paths of this machine
     book.metadata["execution"] = {
         "key": state, "profile": profile, "seed": parameters["seed"],
@@ -116,6 +118,19 @@ def _kernel_config(folder):
     if os.name != "nt":
         config.KernelManager = Config(transport="ipc", ip=f"{folder}/k")
     return config
+
+
+def _complaint(name, book):
+    """Return one line about the first cell that wrote to stderr, or None.
+
+    A figure that fails while it is shown, and a warning, stop no cell; a page would show them.
+    """
+    for cell in book.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and output.name == "stderr":
+                words = chapters.one_line(re.sub(r"\x1b\[[\d;]*m", "", output.text))
+                return f"{name}.md:{cell.metadata.get('md_line', 1)}: complained: {words[-200:]}"
+    return None
 
 
 def _where(name, unfinished, error):
