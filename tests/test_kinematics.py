@@ -133,6 +133,41 @@ def test_across_the_motion_nothing_changes_and_light_is_shifted():
     assert boosted(1.0, [3.0, 4.0, 7.0], [0.0, 0.0, 3e5], 30.0)[1:3].tolist() == [3.0, 4.0]
 
 
+def test_boost_of_arrays_is_the_kernel_and_the_matrix_for_each():
+    rows = list(some_boosts())
+    p4 = np.array([[np.hypot(particle, np.sqrt(p @ p)), *p] for particle, p, _, _ in rows])
+    movers = np.array([[np.hypot(mass, np.sqrt(m @ m)), *m] for _, _, m, mass in rows])
+    after = kinematics.boost(p4, movers)
+    for one, p, (_, _, mover, mass) in zip(after, p4, rows, strict=True):
+        kernel = kinematics._boost(p[0], tuple(p[1:]), np.hypot(mass, np.sqrt(mover @ mover)),
+                                   tuple(mover), mass)
+        size = (lorentz(mover, mass) @ p)[0]
+        lost = 1e-15 * (1 + (mover @ mover) / mass**2)  # of the mass, from E and p of the mover
+        assert np.allclose(one[1:], kernel, rtol=0, atol=(1e-12 + lost) * size)
+        assert np.allclose(one, lorentz(mover, mass) @ p, rtol=0, atol=(2e-11 + lost) * size)
+
+
+def test_boost_of_arrays_keeps_masses_and_comes_back():
+    dice = np.random.default_rng(8)
+    p, mover = 100 * dice.normal(size=(2, 40, 2, 3))
+    p4 = np.concatenate([np.sqrt((p**2).sum(-1) + 50.0**2)[..., None], p], -1)
+    frame = np.concatenate([np.sqrt((mover**2).sum(-1) + 200.0**2)[..., None], mover], -1)[:, :1]
+    there = kinematics.boost(p4, frame)  # (40, 2, 4): two for each mover
+    assert there.shape == p4.shape
+    assert np.allclose(kinematics.mass(there), 50.0, rtol=1e-10)
+    both = kinematics.mass(p4[:, 0] + p4[:, 1])
+    assert np.allclose(kinematics.mass(there[:, 0] + there[:, 1]), both, rtol=1e-10)
+    back = kinematics.boost(there, frame * [1, -1, -1, -1])
+    assert np.allclose(back, p4, rtol=0, atol=1e-10)
+    assert np.allclose(kinematics.boost([200.0, 0, 0, 0], frame), frame, rtol=1e-12)
+
+
+@pytest.mark.parametrize("mover", [[5.0, 0, 0, 5.0], [[9.0, 1, 2, 3], [3.0, 0, 4.0, 0]]])
+def test_a_mover_without_mass_is_refused(mover):
+    with pytest.raises(ValueError, match="a mover of mass 0 MeV has no rest frame; wanted > 0"):
+        kinematics.boost([1.0, 0, 0, 0], mover)
+
+
 def throws(kernel, n, seed):
     """Call a kernel again and again, each time from the state where the last one stopped."""
     state, rows = rng._start(np.uint64(seed), np.uint64(rng.stream("throws")), np.uint64(0)), []

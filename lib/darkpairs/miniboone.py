@@ -222,7 +222,8 @@ def second_pair(point, truth, *, seed):
     """Return the pair of ν₄ → ν e⁺e⁻, four-momenta [MeV] of e⁻ and e⁺, ndarray (n, 2, 4).
 
     ν₄ of a 3+2 model decays through its mixing with the massless neutrino, evenly in all
-    directions; where it would fly farther than 10 cm on average, the question is refused.
+    directions; where it would fly farther than 10 cm on average, the question is refused. The pair
+    of event i depends on (seed, its number) alone.
     """
     if not model.is_three_plus_two(point):
         raise ValueError("a second pair needs a 3+2 model: in 3+1 nothing heavy is left over")
@@ -233,7 +234,8 @@ def second_pair(point, truth, *, seed):
     if not flight < PROMPT:
         raise ValueError(f"ν₄ flies {flight:.3g} cm on average; a second pair in the same place "
                          f"needs less than {PROMPT:g} cm")
-    rest = decay.throw(late, len(truth), seed=seed, first=int(truth.event[0]))[:, :2]
+    first, last = int(truth.event.min()), int(truth.event.max())
+    rest = decay.throw(late, last - first + 1, seed=seed, first=first)[truth.event - first, :2]
     return kinematics.boost(rest, p4[:, None])
 
 

@@ -6,8 +6,9 @@ electron. Chapter: miniboone.
 A Cherenkov tank sees each electron as a ring of light. A pair looks like one electron when its
 rings overlap, or when one of them is too faint. Two descriptions of that are at hand, see `Sight`.
 
-Laws: without errors of measurement nothing moves; a pair without an opening angle is one ring; the
-energy that MiniBooNE reconstructs for a quasi-elastic event is the neutrino's own.
+Laws: without errors of measurement nothing moves; rings that lie on each other are one ring, and to
+the circle only if the energies are uneven; the energy that MiniBooNE reconstructs for a
+quasi-elastic event is the neutrino's own.
 """
 
 from functools import cache
@@ -106,7 +107,7 @@ def measure(leptons, sight=SIGHT, *, seed, event):
     if leptons.ndim != 3 or leptons.shape[2] != 4 or numbers.shape != leptons.shape[:1]:
         raise ValueError(f"leptons of shape {leptons.shape} and {numbers.shape} events; wanted "
                          "(n, k, 4) and (n,)")
-    if not 0 <= seed < 2**63:
+    if not 0 <= seed < 2**63 or seed % 1:
         raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
     seen = np.empty_like(leptons)
     spread(_measure, len(leptons), leptons, numbers, np.uint64(seed), np.uint64(stream("ring")),
@@ -118,8 +119,9 @@ def one_ring(a, b, sight=SIGHT):
     """Tell which pairs of electrons look like one, ndarray (n,) of bool.
 
     With ``circle = 1``: √((1 − cos θ)²/4 + (1 − E_max/E)²) < r(E) with the radii of Kelly and Kopp,
-    arXiv:2210.08021, Table II. With ``circle = 0``: both are seen and nearer than ``opening``, or
-    only one is seen (arXiv:1812.08768).
+    arXiv:2210.08021, Table II; made for the photons of neutral pions, which never fly on one line,
+    it keeps out e⁺e⁻ of even energies whatever their angle. With ``circle = 0``: both are seen and
+    nearer than ``opening``, or only one is seen (arXiv:1812.08768).
 
     Parameters
     ----------
