@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkpairs import batches, kinematics, likelihood, microboone, model, signal, tables
+from darkpairs import batches, kinematics, likelihood, microboone, model, signal, tables, upstream
 
 EXAMPLE = model.BENCHMARKS["example"]
 SCORES, SIDES = (tables.read(f"microboone_{name}.csv") for name in ("score", "sidebands"))
@@ -214,3 +214,14 @@ def test_data_against_background():
 def test_bad_input_is_refused_in_words(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_earth_adds_what_lives_long_and_nothing_else():
+    example, long = model.BENCHMARKS["example"], model.BENCHMARKS["star-3-1250"]
+    few = dict(events=5000, seed=3, variable="visible")
+    assert np.array_equal(microboone.predict(example, earth=True, **few),
+                          microboone.predict(example, **few))
+    own, both = (microboone.predict(long, earth=earth, **few) for earth in (False, True))
+    pairs = upstream.expected_events(long, pot=microboone.POT, n=5000, seed=3)
+    assert 0.1 * pairs < (both - own).sum() < 0.5 * pairs  # an efficiency between those extremes
+    assert (both - own).sum() > 5 * own.sum()
