@@ -91,7 +91,7 @@ def test_a_zprime_that_may_not_fly_decays_on_the_spot():
     assert np.array_equal(time[:, 2], time[:, 4])
     here, gone = (signal.expected_events(slow, pot=1, zprime_flight=z) for z in (False, True))
     assert gone < 0.5 * here
-    assert np.isclose(here, signal.expected_events(slow, pot=1, inside=False), rtol=1e-3)
+    assert np.isclose(here, signal.expected_events(slow, pot=1, inside=False), rtol=1e-3, atol=0)
 
 
 def test_lives_follow_their_law():
