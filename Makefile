@@ -29,8 +29,8 @@ bench: environment  ## measure speed and memory, and print a table
 lint: environment  ## style and spelling
 	@$(BIN)/python tools/lint.py
 
-mutants: environment  ## break each law once and see that a test notices
-	@$(BIN)/python tools/mutants.py
+mutants: environment  ## break each law once and see that a test notices; MINUTES=8: what fits
+	@$(BIN)/python tools/mutants.py $(if $(MINUTES),--minutes $(MINUTES))
 
 key-numbers: environment  ## print reference lines for the key numbers of the last build
 	@$(BIN)/python tools/key_numbers.py

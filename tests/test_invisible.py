@@ -211,14 +211,14 @@ def test_far_above_only_the_fermi_strength_counts(majorana):
     far, farther = (invisible.widths(point(m_zprime=m, majorana=majorana), 0.0)
                     for m in (1e5, 2e5))
     for channel, width in far.items():
-        assert np.isclose(farther[channel] * 16, width, rtol=2e-5), channel
+        assert np.isclose(farther[channel] * 16, width, rtol=2e-5, atol=0), channel
 
 
 def test_widths_go_with_the_couplings():
     paper = point()
     base = invisible.widths(paper, 0.0)
     for channel, width in invisible.widths(model.replace(paper, g_d=3.0), 0.0).items():
-        assert np.isclose(width, 16 * base[channel], rtol=1e-12)
+        assert np.isclose(width, 16 * base[channel], rtol=1e-12, atol=0)
     unmixed = invisible.widths(model.replace(paper, umu_light=0.0, umu_heavy=0.0), 0.0)
     assert unmixed == {"3nu4": base["3nu4"], "nu4nu4nu": 0.0, "nu4nunu": 0.0, "3nu": 0.0}
     assert not any(invisible.widths(model.replace(paper, ud_heavy=0.0), 0.0).values())

@@ -21,6 +21,7 @@ from darkpairs import (
     rates,
     rng,
     signal,
+    slots,
     upscatter,
 )
 from darkpairs.constants import ELECTRON_MASS, PROTON_MASS, SPEED_OF_LIGHT
@@ -91,7 +92,7 @@ def test_a_zprime_that_may_not_fly_decays_on_the_spot():
     assert np.array_equal(time[:, 2], time[:, 4])
     here, gone = (signal.expected_events(slow, pot=1, zprime_flight=z) for z in (False, True))
     assert gone < 0.5 * here
-    assert np.isclose(here, signal.expected_events(slow, pot=1, inside=False), rtol=1e-3)
+    assert np.isclose(here, signal.expected_events(slow, pot=1, inside=False), rtol=1e-3, atol=0)
 
 
 def test_lives_follow_their_law():
@@ -211,6 +212,69 @@ def favour(point, k1, k3, p4, target, q2, form):
     k = np.sqrt((a + b) @ (a + b))
     return decay._analysing(decay.chain(point), ea + eb, k, tuple((a + b) / k), (ea, *a), (eb, *b),
                             (sx * plane[0], sx * plane[1], sz))
+
+
+OPTIONS = dict(experiment="miniboone", regime="both", exchange="zprime",
+               form_factor="fourier-bessel", pauli=False)
+
+
+def throws(flight, ways, n):
+    """A scratch array with n throws of energy and place in x, by each process."""
+    w, dice, _ = slots._open(n, 0, (np.uint64(1), np.uint64(2), np.uint64(3)))
+    for j, (u, v) in enumerate(rng.uniforms(5, 6, n, 2)):
+        p = j % len(ways.table)
+        w[slots.PROCESS + j], w[slots.TARGET + j] = p, ways.table[p, 0]
+        w[slots.SINGLE + j] = ways.shapes[p, 0] == upscatter.NUCLEON
+        w[slots.ENERGY + j] = kinematics.threshold(flight.heavy, ways.table[p, 0]) + 1000 * u
+        w[slots.X + j] = v
+    return w, dice
+
+
+def values(flight, ways, w, n):
+    """The law and (Q², its smallest, its largest value) of n throws."""
+    return zip(*(signal._law(flight, ways.table, ways.shapes, int(w[slots.PROCESS + j]),
+                             w[slots.ENERGY + j], w[slots.X + j]) for j in range(n)), strict=True)
+
+
+def test_what_lies_below_the_law_is_kept():
+    flight, ways, _ = signal.sampler(NOTE, inside=True, **OPTIONS)
+    w, _ = throws(flight, ways, 60)
+    law = np.array(next(values(flight, ways, w, 60)))
+    for factor, kept in ((0.999, 1.0), (1.001, 0.0)):
+        w[slots.HEIGHT:slots.HEIGHT + 60] = factor * law
+        w[slots.KEPT:slots.KEPT + 60] = np.arange(60) < 10  # these are below the floor: not asked
+        signal._ask(60, w, np.empty(60, np.int64), flight, ways)
+        assert (w[slots.KEPT:slots.KEPT + 10] == 1).all()
+        assert (w[slots.KEPT + 10:slots.KEPT + 60] == kept).all()
+
+
+def test_a_long_life_weighs_by_its_chance_to_end_inside():
+    point = model.replace(NOTE, ctau=300.0)
+    (near, ways, _), (far, _, _) = (signal.sampler(point, inside=inside, **OPTIONS)
+                                    for inside in (True, False))
+    w, _ = throws(near, ways, 60)
+    (forced, q2), (free, _) = (values(flight, ways, w, 60) for flight in (near, far))
+    target = w[slots.TARGET:slots.TARGET + 60]
+    energy = w[slots.ENERGY:slots.ENERGY + 60] - np.array(q2)[:, 0] / (2 * target)
+    length = 300.0 * np.sqrt(energy**2 - point.m_heavy**2) / point.m_heavy
+    chance = 1 - np.exp(-2 * detector.MINIBOONE.radius / length)
+    assert np.allclose(np.array(forced) / np.array(free), chance, rtol=1e-9)
+    assert chance.min() < 0.9
+
+
+def test_the_spin_turns_with_the_plane_of_scattering():
+    flight, ways, _ = signal.sampler(NOTE, inside=True, **OPTIONS)
+    w, dice = throws(flight, ways, 60)
+    for j, q2 in enumerate(list(values(flight, ways, w, 60))[1]):
+        slots._put_three(w, slots.Q2, j, *q2)
+    signal._scatter(60, dice, w, flight)
+    momentum = w[slots.P_HEAVY:slots.P_HEAVY + 4 * slots.BLOCK].reshape(4, -1)[1:, :60]
+    spin = w[slots.SPIN:slots.SPIN + 3 * slots.BLOCK].reshape(3, -1)[:, :60]
+    across = np.hypot(*spin[:2]) * np.hypot(*momentum[:2])
+    assert np.allclose(np.abs(spin[0] * momentum[0] + spin[1] * momentum[1]), across, rtol=1e-12)
+    assert np.ptp(np.arctan2(momentum[1], momentum[0])) > 3  # all round the beam
+    assert np.hypot(*spin[:2]).max() > 0.1
+    assert ((spin**2).sum(axis=0) <= 1 + 1e-12).all()
 
 
 @pytest.mark.parametrize(("changes", "experiment"), [

@@ -114,12 +114,17 @@ def rooms(name, root=ROOT):
     for cell in book.cells:
         if cell.cell_type == "code":
             todo |= imported_rooms(ast.parse(cell.source), root)
-    seen = set()
+    return sorted(with_imports(todo, root))
+
+
+def with_imports(names, root=ROOT):
+    """Return some rooms and all that they import, directly or through others."""
+    seen, todo = set(), set(names)
     while todo:
         room = todo.pop()
         seen.add(room)
         todo |= imported_rooms(_tree(root, room), root) - seen
-    return sorted(seen)
+    return seen
 
 
 def imported_rooms(tree, root=ROOT):

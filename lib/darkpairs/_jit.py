@@ -24,11 +24,10 @@ PACKAGE = Path(__file__).parent
 _KEEP = 4  # folders of this many older states of the sources stay, so switching branches is cheap
 
 
-@cache
-def source_digest():
+def source_digest(package=PACKAGE):
     """Return 16 hex digits that change when any source file of the package changes."""
     digest = hashlib.sha256()
-    for path in sorted(PACKAGE.glob("*.py")):
+    for path in sorted(package.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
