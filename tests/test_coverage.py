@@ -56,7 +56,7 @@ def sparse(bins, mean):
     (15, 8.0, (4, 9))])
 def test_contours_of_the_profile_cover_between_93_and_97_percent(bins, mean, place):
     template, grid = sparse(bins, mean)
-    found = coverage.covered(grid, template, place, toys=3000, seed=4)
+    found = coverage.covered(grid, template, place, toys=2000, seed=4)
     assert 0.93 < found.fraction < 0.97
 
 
