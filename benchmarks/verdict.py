@@ -5,8 +5,8 @@ bins together, and 14 planes of 50 × 50 signals. Times are wall-clock, on as ma
 finds. Ours and the peer's are taken in turn, after one run that goes unmeasured.
 
 pyhf is timed on a few points or toys, and scaled to the whole where the table says so. Its model
-has the same bins and the same six errors (``histosys``); it minimises with scipy. It has no plane of
-two parameters; there its fit with the strength held fixed is timed, and multiplied.
+has the same bins and the same six errors (``histosys``); it minimises with scipy. It has no plane
+of two parameters; there its fit with the strength held fixed is timed, and multiplied.
 """
 
 import importlib.metadata
