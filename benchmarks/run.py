@@ -1,4 +1,4 @@
-"""Measure and print: what an import costs, the generator beside its peer, and building the book.
+"""Measure and print: what an import costs, generator and statistics beside peers, the build.
 
 ``python benchmarks/run.py`` measures all; ``python benchmarks/run.py imports`` only that part.
 ``--json PATH`` writes the tables to a file too.
@@ -14,8 +14,10 @@ from pathlib import Path
 import build
 import generator
 import imports
+import verdict
 
-PARTS = {"imports": imports.measure, "generator": generator.measure, "build": build.measure}
+PARTS = {"imports": imports.measure, "generator": generator.measure,
+         "statistics": verdict.measure, "build": build.measure}
 
 
 def table(title, header, rows):

@@ -39,6 +39,36 @@ def test_sparse_bins_break_pearson_and_not_poisson():
     assert pearson < poisson - 0.02
 
 
+def sparse(bins, mean):
+    """Return a falling spectrum with few counts per bin, and a plane of peaks."""
+    x = (np.arange(bins) + 0.5) / bins
+    background = x * np.exp(-6 * x) + 0.002
+    background *= mean / background.mean()
+    peaks = np.exp(-0.5 * ((x - np.linspace(0.1, 0.7, 13)[:, None]) / 0.08) ** 2)
+    events = np.linspace(0, 4, 13) * np.sqrt(bins * mean)
+    grid = events[:, None, None] * peaks / peaks.sum(axis=1)[:, None]
+    shifts = background * [np.full(bins, 0.1), 0.1 * (1 - 2 * x), 0.05 * np.cos(7 * x)]
+    return Template(np.linspace(0, 1, bins + 1), grid[6, 6], [background], shifts=shifts), grid
+
+
+@pytest.mark.parametrize(("bins", "mean", "place"), [
+    (60, 2.0, (6, 3)), (60, 2.0, (6, 6)), (60, 2.0, (9, 9)), (60, 10.0, (6, 6)), (15, 8.0, (6, 6)),
+    (15, 8.0, (4, 9))])
+def test_contours_of_the_profile_cover_between_93_and_97_percent(bins, mean, place):
+    template, grid = sparse(bins, mean)
+    found = coverage.covered(grid, template, place, toys=2000, seed=4)
+    assert 0.93 < found.fraction < 0.97
+
+
+@pytest.mark.parametrize(("bins", "mean"), [(60, 2.0), (15, 8.0), (60, 40.0)])
+def test_injected_signal_is_found_within_five_percent(bins, mean):
+    template, _ = sparse(bins, mean)
+    found = coverage.inject(template, 1.0, toys=4000, seed=8)
+    assert abs(found.bias) < 0.05
+    assert abs(found.pulls.mean()) < 0.15
+    assert abs(found.pulls.std() - 1) < 0.1
+
+
 def test_deltas_are_those_of_the_contour():
     # Slow twin: each toy through `sensitivity.contour`
     deltas = coverage.deltas(GRID, MANY, (4, 4), toys=6, seed=7)

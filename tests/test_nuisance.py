@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import slowlikelihood as slow
-from darkpairs import nuisance
+from darkpairs import likelihood, nuisance
 from darkpairs.batches import Template
 
 
@@ -15,6 +15,29 @@ def random_case(seed, bins=5, sources=3, size=0.15, events=20):
     template = Template(np.arange(bins + 1), dice.uniform(0.1, 1, bins) * events, [background],
                         shifts=shifts)
     return template, dice.poisson(background).astype(float)
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.15, 30.0])  # of the systematic errors
+@pytest.mark.parametrize("statistic", likelihood.STATISTICS)
+def test_pulled_chi2_is_that_of_the_covariance(statistic, size):
+    for seed in range(5):
+        template, data = random_case(seed, bins=60, sources=6, size=size, events=3)
+        rates, shifts = template.total + template.signal, template.shifts
+        pulls, scratch = np.empty(6), (np.empty((6, 6)), np.empty(60))
+        value = nuisance._pulled_chi2(data, rates, shifts, likelihood.STATISTICS.index(statistic),
+                                      pulls, *scratch)
+        dense = likelihood.chi2(data, rates, shifts.T @ shifts, statistic=statistic)
+        assert np.isclose(value, dense, rtol=1e-10)
+        own = likelihood.variance(data, rates, statistic=statistic)
+        priced = ((data - rates - pulls @ shifts) ** 2 / own).sum() + pulls @ pulls
+        assert np.isclose(priced, value, rtol=1e-12)
+
+
+def test_no_shifts_leave_the_sum_over_bins():
+    template, data = random_case(3)
+    value = nuisance._pulled_chi2(data, template.total, template.shifts[:0], 1, np.empty(0),
+                                  np.empty((0, 0)), np.empty(5))
+    assert np.isclose(value, likelihood.chi2(data, template.total, statistic="pearson"), rtol=1e-13)
 
 
 @pytest.mark.parametrize("mu", [0.0, 0.3, 4.0])

@@ -166,6 +166,20 @@ def test_covariance_and_its_shifts_give_the_same():
         assert np.isclose(a, b, rtol=1e-7)
 
 
+@pytest.mark.parametrize("statistic", likelihood.STATISTICS)
+@pytest.mark.parametrize("sources", [0, 3, 9, 30])
+def test_few_shifts_many_shifts_and_covariance_give_the_same(statistic, sources):
+    template, data = random_case(11, bins=12, sources=sources)
+    shifts, covariance = sensitivity.systematics(template)
+    assert (len(shifts), len(covariance)) == ((sources, 0) if sources < 6 else (0, 12))
+    other = Template(template.edges, template.signal, template.background,
+                     covariance=template.shifts.T @ template.shifts)
+    signals = template.signal * np.array([[0.0], [0.5], [3.0]])
+    values = [sensitivity.scan(signals, each, data, statistic=statistic)
+              for each in (template, other)]
+    assert np.allclose(*values, rtol=1e-10)
+
+
 def test_grid_of_signals_is_one_signal_at_a_time():
     template, data = random_case(8)
     grid = template.signal * np.array([[0.5, 1.0, 1.5], [2.0, 2.5, 3.0]])[..., None]
@@ -261,6 +275,8 @@ NONE = Template([0, 1], [0.0], [[1.0]])
     (lambda: sensitivity.cls(ONE, [1.0], 1.0, method="guess"), "unknown method 'guess'"),
     (lambda: sensitivity.cls(ONE, [1.0], 1.0, method="toys"), "toys = 0, seed = 0; wanted"),
     (lambda: sensitivity.cls(BAD, [1.0, 1.0], 1.0), "its smallest eigenvalue is -3"),
+    (lambda: sensitivity.scan([[1.0, 1.0]], BAD, [1.0, 1.0], statistic="cnp"),
+     "its smallest eigenvalue is -3"),
     (lambda: sensitivity.upper_limit(NONE, [1.0]), "the limit is unbounded"),
     (lambda: sensitivity.crossing(NONE, [1.0]), "the limit is unbounded"),
     (lambda: sensitivity.upper_limit(ONE, [1.0], level=1.0), "level = 1.0; wanted a number betw"),

@@ -1,6 +1,6 @@
 """Do the limits keep what they promise? Pretended experiments say so.
 
-In: a `Template` and signals. Out: critical values, coverage, bias. Chapter: limits (being written).
+In: a `Template` and signals. Out: critical values, coverage, bias. Chapter: coverage.
 
 Each pretended experiment draws the systematics after their covariance, then the counts after
 Poisson (`likelihood.fluctuate`), and is treated as the data are.
@@ -17,7 +17,7 @@ from darkpairs._jit import njit, spread
 from darkpairs.likelihood import STATISTICS as GAUSSIAN
 from darkpairs.likelihood import fluctuate
 from darkpairs.nuisance import converged, fit, kept, observed, signals_like, stack, strength
-from darkpairs.sensitivity import STATISTICS, _scan, _scan_gauss, threshold
+from darkpairs.sensitivity import STATISTICS, _scan, _scan_gauss, systematics, threshold
 
 
 class Critical(NamedTuple):
@@ -186,15 +186,15 @@ def _smallest(table, cuts, point, template, counts, statistic):
     """Return χ² of one model and the smallest of each slice, ndarray (toys, 1 + slices)."""
     if statistic not in STATISTICS:
         raise ValueError(f"unknown statistic {statistic!r}; wanted one of {', '.join(STATISTICS)}")
-    modes, cuts = stack(template), np.asarray(cuts)
+    cuts = np.asarray(cuts)
     out = np.empty((len(counts), len(cuts)))
     ends = table, cuts, point, out
     if statistic == "poisson":
-        spread(_toys_poisson, len(counts), counts, template.total, modes, *ends)
-    else:
-        errors = modes[1:].T @ modes[1:] if template.covariance is None else template.covariance
-        spread(_toys_gauss, len(counts), counts, template.total, errors, GAUSSIAN.index(statistic),
+        spread(_toys_poisson, len(counts), counts, template.total, stack(template),
                *ends)
+    else:
+        spread(_toys_gauss, len(counts), counts, template.total, *systematics(template),
+               GAUSSIAN.index(statistic), *ends)
     return out
 
 
@@ -209,11 +209,11 @@ def _toys_poisson(first, last, counts, base, modes, table, cuts, point, out):
 
 
 @njit
-def _toys_gauss(first, last, counts, base, covariance, statistic, table, cuts, point, out):
-    """Fill the same with a covariance."""
+def _toys_gauss(first, last, counts, base, shifts, covariance, statistic, table, cuts, point, out):
+    """Fill the same by χ² with `sensitivity.systematics`."""
     values = np.empty(len(table))
     for i in range(first, last):
-        _scan_gauss(0, len(table), table, counts[i], base, covariance, statistic, values)
+        _scan_gauss(0, len(table), table, counts[i], base, shifts, covariance, statistic, values)
         _least(values, cuts, point, out[i])
 
 

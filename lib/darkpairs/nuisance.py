@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs._jit import njit
-from darkpairs.likelihood import _poisson_chi2, eigenmodes
+from darkpairs.likelihood import _poisson_chi2, _variance, eigenmodes
 
 _STEPS = 60  # of Newton; 3 to 8 is what it takes
 _CLOSE = 1e-13  # squared length of a step [χ²] after which the next would be rounding
@@ -256,6 +256,37 @@ def _solve(matrix, vector, first):
             vector[i] -= matrix[k, i] * vector[k]
         vector[i] /= matrix[i, i]
     return square
+
+
+@njit
+def _pulled_chi2(counts, rates, shifts, statistic, pulls, curvature, weights):
+    """The smallest Σ (d − p − Σ ν_k t_k)²/V_stat + Σ ν² over ν; NaN if there is none.
+
+    It is `likelihood._gauss_chi2` with V = tᵀt (Woodbury), at the price of k² n instead of n³.
+    The last three are scratch (k,), (k, k), (n,); the best ν stay in pulls.
+    """
+    for j in range(len(pulls)):
+        pulls[j] = 0.0
+        for k in range(j + 1):
+            curvature[j, k] = 1.0 if j == k else 0.0
+    for i in range(len(counts)):
+        weights[i] = 1 / _variance(counts[i], rates[i], statistic)
+        for j in range(len(pulls)):
+            part = weights[i] * shifts[j, i]
+            pulls[j] += part * (counts[i] - rates[i])
+            for k in range(j + 1):
+                curvature[j, k] += part * shifts[k, i]
+    if not _solve(curvature, pulls, 0) >= 0:
+        return np.nan
+    total = 0.0
+    for i in range(len(counts)):
+        gap = counts[i] - rates[i]
+        for j in range(len(pulls)):
+            gap -= pulls[j] * shifts[j, i]
+        total += weights[i] * gap * gap
+    for pull in pulls:
+        total += pull * pull
+    return total
 
 
 @njit

@@ -18,9 +18,10 @@ from scipy import optimize, special
 from darkpairs import qmu
 from darkpairs._jit import njit, spread
 from darkpairs.likelihood import STATISTICS as GAUSSIAN
-from darkpairs.likelihood import _gauss_chi2
+from darkpairs.likelihood import _gauss_chi2, eigenmodes
 from darkpairs.nuisance import (
     _best,
+    _pulled_chi2,
     _workspace,
     converged,
     fit,
@@ -247,17 +248,29 @@ def contour(signal_grid, template, data, *, statistic="poisson", dof=2, level=0.
 def scan(signals, template, data, *, statistic="poisson"):
     """Return χ² of each signal at strength 1, ndarray (points,), for signals (points, n)."""
     signals, _ = signals_like(signals, template)
-    counts, base, modes = observed(template, data), template.total, stack(template)
+    counts, base = observed(template, data), template.total
     _known("statistic", statistic, STATISTICS)
     values = np.empty(len(signals))
     if statistic == "poisson":
+        modes = stack(template)
         start = np.array([1.0, *fit(template, counts, mu=0.0).pulls])
         spread(_scan, len(signals), signals, counts, base, modes, start, values)
     else:
-        covariance = modes[1:].T @ modes[1:] if template.covariance is None else template.covariance
-        spread(_scan_gauss, len(signals), signals, counts, base, covariance,
+        spread(_scan_gauss, len(signals), signals, counts, base, *systematics(template),
                GAUSSIAN.index(statistic), values)
     return converged(values)
+
+
+def systematics(template):
+    """Return shifts (k, n) and a covariance (n, n), one of them empty: what χ² is quicker with."""
+    n = len(template.signal)
+    if template.covariance is not None:
+        eigenmodes(template.covariance)  # refuses what is no covariance
+        return np.zeros((0, n)), template.covariance
+    shifts = np.zeros((0, n)) if template.shifts is None else template.shifts
+    if 2 * len(shifts) < n:
+        return shifts, np.zeros((0, 0))
+    return np.zeros((0, n)), shifts.T @ shifts
 
 
 def _smallest(template, counts, statistic):
@@ -323,8 +336,15 @@ def _scan(first, last, signals, counts, base, modes, start, out):
 
 
 @njit
-def _scan_gauss(first, last, signals, counts, base, covariance, statistic, out):
-    """Fill the χ² with covariance of some signals."""
-    root = np.empty((len(base), len(base) + 1))
+def _scan_gauss(first, last, signals, counts, base, shifts, covariance, statistic, out):
+    """Fill the χ² with the `systematics` of some signals."""
+    n, k = len(base), len(shifts)
+    root, rates, weights = np.empty((n, n + 1)), np.empty(n), np.empty(n)
+    pulls, curvature = np.empty(k), np.empty((k, k))
     for i in range(first, last):
-        out[i] = _gauss_chi2(counts, base + signals[i], covariance, statistic, root)
+        for j in range(n):
+            rates[j] = base[j] + signals[i, j]
+        if len(covariance):
+            out[i] = _gauss_chi2(counts, rates, covariance, statistic, root)
+        else:
+            out[i] = _pulled_chi2(counts, rates, shifts, statistic, pulls, curvature, weights)
