@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from darkpairs import show
+from darkpairs import planes, show
 
 
 @pytest.mark.parametrize(("value", "layout", "text"), [
@@ -55,3 +55,24 @@ def test_style_sets_readable_letters_and_safe_colours():
         assert mpl.rcParams["font.size"] >= 11
         colours = mpl.rcParams["axes.prop_cycle"].by_key()
     assert len(set(colours["color"])) == len(set(map(str, colours["linestyle"]))) == 6
+
+
+def test_regions_lie_in_each_other_where_delta_is_small():
+    axes = Figure().subplots()
+    plane = planes.broad(0.5, 100.0, masses=np.geomspace(100, 400, 21),
+                         squares=np.geomspace(1e-8, 1e-6, 41))
+    away = np.log(plane.masses[:, None] / 200) ** 2 + np.log(plane.squares / 1e-7) ** 2
+    show.regions(axes, plane, away, levels=(0.1, 0.4), label="here")
+    outer, inner = (each.get_paths()[0].get_extents() for each in axes.collections)
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    assert axes.get_legend_handles_labels()[1] == ["here"]
+    for box, level in ((outer, 0.4), (inner, 0.1)):
+        reach = np.exp([[-level**0.5], [level**0.5]])
+        assert np.allclose(np.array([[box.x0, box.x1]]).T, 200 * reach, rtol=0.03)
+        assert np.allclose(np.array([[box.y0, box.y1]]).T, 1e-7 * reach, rtol=0.05)
+
+
+def test_regions_refuse_another_grid():
+    plane = planes.broad(0.5, 100.0, masses=[100.0], squares=[1e-8, 1e-7])
+    with pytest.raises(ValueError, match=r"delta of shape \(2, 1\); wanted one number"):
+        show.regions(Figure().subplots(), plane, np.zeros((2, 1)))

@@ -32,15 +32,15 @@ NOTHING = 1e-6  # MeV: nobody measures less, and the direction stays
 class Sight(NamedTuple):
     """How sharp MiniBooNE sees, and when it takes a pair for one ring; all float64."""
 
-    circle: float = 1.0  #: 1 asks for the circle of arXiv:2210.08021, 0 for opening and faintness
-    opening: float = 13 * pi / 180  #: rings nearer than this [rad] overlap, arXiv:1812.08768
-    faint: float = 30.0  #: electrons below this energy [MeV] are not seen, arXiv:1812.08768
+    circle: float = 1.0  #: 1 asks for the circle of arXiv 2210.08021, 0 for opening and faintness
+    opening: float = 13 * pi / 180  #: rings nearer than this [rad] overlap, arXiv 1812.08768
+    faint: float = 30.0  #: electrons below this energy [MeV] are not seen, arXiv 1812.08768
     stochastic: float = 0.12  #: error of the energy at 1 GeV, as the root of E, see `measure`
     noise: float = 10.0  #: error of the energy that does not depend on it [MeV]
     tilt: float = 2.7 * pi / 180  #: error of the direction at 1 GeV [rad]
     growth: float = pi / 180  #: by how much it grows when the energy falls by a factor e [rad]
     binding: float = 0.0  #: energy to free a neutron [MeV]; the 2020 release takes none
-    lowest: float = 140.0  #: visible energies below this [MeV] are cut away, arXiv:2006.16883
+    lowest: float = 140.0  #: visible energies below this [MeV] are cut away, arXiv 2006.16883
     highest: float = 3000.0  #: and those above this
 
 

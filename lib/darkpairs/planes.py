@@ -29,21 +29,21 @@ class Plane(NamedTuple):
     """Masses of ν_h against the squared coupling that makes it."""
 
     name: str  #: what the plane is, for titles
-    coupling: str  #: which coupling is squared, "|V_μ5|²" or "|U_μ4|²"
+    coupling: str  #: which coupling is squared, ``"|V_μ5|²"`` or ``"|U_μ4|²"``
     masses: np.ndarray  #: ndarray (a,), masses of ν_h [MeV]
     squares: np.ndarray  #: ndarray (b,), squared couplings
     models: tuple  #: of a models, with the squared coupling `UNIT`
 
 
 def broad(delta, m_zprime, *, masses=MASSES, squares=SQUARES, **options):
-    """Return one slice of the broad search, a `Plane` of |V_μ5|².
+    """Return one slice of the broad search, a `Plane` of ``|V_μ5|²``.
 
     Parameters
     ----------
     delta, m_zprime : float
         Splitting (m₅ − m₄)/m₄ and mass of the Z′ [MeV]; the note's fourteen are in ``SLICES``.
     masses, squares : array-like
-        The two axes: m₅ [MeV] and |V_μ5|², both > 0 and rising.
+        The two axes: m₅ [MeV] and ``|V_μ5|²``, both > 0 and rising.
     **options
         As in `model.broad`.
     """
@@ -54,7 +54,7 @@ def broad(delta, m_zprime, *, masses=MASSES, squares=SQUARES, **options):
 
 
 def focused(*, masses=LIGHT_MASSES, squares=SQUARES, **options):
-    """Return the plane of the focused search, a `Plane` of |U_μ4|² at m_Z′ = 30 MeV.
+    """Return the plane of the focused search, a `Plane` of ``|U_μ4|²`` at m_Z′ = 30 MeV.
 
     Arguments as in `broad`; options as in `model.focused`. Here a larger coupling also makes ν₄
     decay faster, but it flies centimetres at most anyhow.

@@ -128,3 +128,31 @@ def matrix(axes, values, *, breaks=(), names=(), label=""):
     axes.tick_params(length=0)
     axes.figure.colorbar(picture, ax=axes, label=label, shrink=0.85)
     return axes
+
+
+def regions(axes, plane, delta, *, levels=(2.30, 6.18, 11.83), color=BLUE, label=None):
+    """Draw where Δχ² stays below some levels, the widest region palest, on axes of powers of ten.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw.
+    plane : planes.Plane
+        Masses, along x, and squared couplings, along y.
+    delta : array-like (a, b)
+        Δχ² for a masses and b squared couplings.
+    levels : sequence of float
+        1, 2 and 3σ for two parameters.
+    color, label : str
+        As matplotlib takes them.
+    """
+    delta = np.asarray(delta, dtype=np.float64)
+    if delta.shape != (len(plane.masses), len(plane.squares)):
+        raise ValueError(f"delta of shape {delta.shape}; wanted one number for each of "
+                         f"{len(plane.masses)} masses and {len(plane.squares)} couplings")
+    for level in sorted(levels, reverse=True):
+        axes.contourf(plane.masses, plane.squares, delta.T, levels=[-np.inf, level],
+                      colors=[color], alpha=0.35)
+    axes.fill([], [], color=color, alpha=0.6, linewidth=0, label=label)
+    axes.set(xscale="log", yscale="log")
+    return axes
