@@ -31,7 +31,8 @@ GRANTED = {
 }
 DOORS = {"numba": "_jit", "matplotlib": "show", "sklearn": "selection"}
 # Chapters that tell a story of their own, with no room of the same name.
-WITHOUT_ROOM = {"index", "anomaly", "beam", "limits", "notation", "toy", "references", "api"}
+WITHOUT_ROOM = {"index", "anomaly", "beam", "limits", "first-contour", "notation", "toy",
+                "references", "api"}
 
 ROOMS = [room for rooms in FLOORS.values() for room in rooms]
 
