@@ -38,7 +38,7 @@ SMALL = 1e-200  # instead of 0 below a fraction; its inverse is still a number
 class Earth(NamedTuple):
     """A cylinder of SiO₂ around the line through the detector's centre along the beam."""
 
-    density: float = 2.15  #: g/cm³, as in DarkNews (arXiv:2207.04137)
+    density: float = 2.15  #: g/cm³, as in DarkNews (arXiv 2207.04137)
     face: float = 1320.0  #: cm from its end to the detector's centre
     length: float = 47400.0  #: cm
     radius: float = 1027.5  #: cm
