@@ -44,11 +44,12 @@ class Earth(NamedTuple):
     radius: float = 1027.5  #: cm
 
 
-# The earth of DarkNews 0.4.8 and of the public code of arXiv:2308.02543, both with cones that end
-# 1.5 times as wide as the vessel: 1027.5 cm at MiniBooNE, and 287.4 cm at MicroBooNE, which is 292
-# here; the latter begins 215 cm before the cryostat. The real earth is wider: with the radius,
-# long-lived ν_h become more, in the end as far as the beam is wide, which this paper does not know.
-EARTH = {"microboone": Earth(face=758.2, length=40000.0, radius=292.1), "miniboone": Earth()}
+# The earth before MiniBooNE is that of the public code of arXiv:2308.02543: it ends 1.5 × 685 cm
+# from the axis. DarkNews 0.4.8 puts a cone before MicroBooNE that ends at 287.4 cm, which is 292 cm
+# here; but it is the same ground in the same beam, so it is as wide for us. There the earth begins
+# 215 cm before the cryostat. It goes on farther out, where the beam gets thinner, which this paper
+# does not know.
+EARTH = {"microboone": Earth(face=758.2, length=40000.0), "miniboone": Earth()}
 
 
 def generate(model, n, *, seed, experiment="microboone", regime="coherent", earth=None, first=0,
