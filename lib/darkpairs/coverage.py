@@ -204,7 +204,7 @@ def _toys_poisson(first, last, counts, base, modes, table, cuts, point, out):
     values, start = np.empty(len(table)), np.zeros(len(modes))
     start[0] = 1.0
     for i in range(first, last):
-        _scan(0, len(table), table, counts[i], base, modes, start, values)
+        _scan(0, len(table), table, counts[i], base, modes, start, 1, values)
         _least(values, cuts, point, out[i])
 
 
