@@ -378,3 +378,16 @@ def test_with_the_earth_the_stars_at_delta_3_have_the_right_shape(m_zprime):
     values = miniboone.chi2(scales[:, None] * spectrum)
     assert values.min() < 6
     assert 0.2 < scales[values.argmin()] < 0.35
+
+
+@pytest.mark.parametrize(("delta", "m_zprime"), [(0.5, 100), (3, 500)])
+def test_our_stored_best_fits_are_those_of_the_fit(delta, m_zprime):
+    table = tables.read("our_best_fits.csv")
+    row = (table["delta"] == delta) & (table["m_zprime"] == m_zprime)
+    point = model.BENCHMARKS[f"ours-{delta:g}-{m_zprime}"]
+    spectrum = miniboone.predict(point, earth=True)
+    assert abs(miniboone.chi2(spectrum[None])[0] - table["chi2"][row][0]) < 0.1
+    assert abs(spectrum.sum() / table["selected"][row][0] - 1) < 0.02
+    near = planes.broad(delta, m_zprime, masses=point.m_heavy * np.geomspace(0.8, 1.25, 3))
+    assert miniboone.fit(near, earth=True, events=20_000).chi2.min() > table["chi2"][row][0] - 1
+    assert 400 < table["selected"].min() < table["selected"].max() < 750

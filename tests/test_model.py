@@ -42,7 +42,7 @@ def test_vmu5_and_the_mixings_give_the_same_model():
 
 def test_benchmarks_are_the_points_of_the_papers():
     points = model.BENCHMARKS
-    assert len(points) == 4 + 11
+    assert len(points) == 4 + 11 + 14
     note = points["note"]
     assert (note.m_heavy, round(note.m_light, 9), note.m_zprime) == (210.0, 107.0, 800.0)
     assert isclose(model.v_production(note) ** 2, 4.7e-5)
