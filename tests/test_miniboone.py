@@ -213,11 +213,11 @@ def test_fit_is_one_and_the_same():
 
 
 def test_regions_lie_in_each_other():
-    assert miniboone.DELTAS == (2.30, 6.18, 11.83)
-    assert np.allclose(stats.chi2.ppf([0.6827, 0.9545, 0.9973], 2), miniboone.DELTAS, rtol=2e-3)
+    assert miniboone.LEVELS == (2.30, 6.18, 11.83)
+    assert np.allclose(stats.chi2.ppf([0.6827, 0.9545, 0.9973], 2), miniboone.LEVELS, rtol=2e-3)
     for name in STARS:
         fit, _ = star_fit(name)
-        sizes = [int((fit.delta < level).sum()) for level in miniboone.DELTAS]
+        sizes = [int((fit.delta < level).sum()) for level in miniboone.LEVELS]
         assert 0 < sizes[0] < sizes[1] < sizes[2]
         a, b = fit.best
         end, far = (planes.crossing(fit.plane, fit.delta, level)[a] for level in (2.30, 11.83))

@@ -36,7 +36,7 @@ from darkpairs.batches import Release, only
 POT = 18.75e20  # protons on target in neutrino mode, arXiv:2006.16883
 CONSTRAINTS = ("numu", "none")
 VARIABLES = ("e_nu", "visible")
-DELTAS = (2.30, 6.18, 11.83)  # Δχ² of 1, 2, 3σ regions with two parameters, arXiv:2308.02543
+LEVELS = (2.30, 6.18, 11.83)  # Δχ² of 1, 2, 3σ regions with two parameters, arXiv:2308.02543
 EVENTS = 100_000  # thrown per model: some percent per bin, below the errors of the data
 PROMPT = 10.0  # cm: what flies farther does not decay on the spot
 
