@@ -106,7 +106,7 @@ def test_points_fill_the_sphere_evenly():
 
 
 @pytest.mark.parametrize("paper", [detector.MICROBOONE, detector.MINIBOONE,
-                                   detector.Box(drift=300.0, height=20.0, length=7.0),
+                                   detector.Detector(drift=300.0, height=20.0, length=7.0),
                                    detector.Tank(radius=33.0)], ids=str)
 def test_kernel_and_verb_agree_on_what_lies_inside(paper):
     body = detector.body(paper)

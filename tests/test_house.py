@@ -16,9 +16,11 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 # Floors from the ground up. A room may import earlier rooms of its own floor and what is granted.
 FLOORS = {
     "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "cells", "slots", "batches",
-               "tables", "model", "detector", "likelihood", "nuisance"],
+               "tables", "model", "detector", "traces", "wires", "likelihood",
+               "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
-    "truth": ["rates", "signal", "upstream"],
+    "truth": ["rates", "signal", "upstream", "gun"],
+    "chamber": ["stepping"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["exchange", "hepdata", "publication", "show"],
 }
@@ -26,8 +28,10 @@ GRANTED = {
     "ground": [],
     "theory": ["ground"],
     "truth": ["ground", "theory"],
+    "chamber": ["ground"],
+    "reco": ["ground"],
     "verdict": ["ground", "theory", "truth"],
-    "roof": ["ground", "theory", "truth", "verdict"],
+    "roof": ["ground", "theory", "truth", "chamber", "reco", "verdict"],
 }
 DOORS = {"numba": "_jit", "matplotlib": "show", "sklearn": "selection"}
 # Chapters that tell a story of their own, with no room of the same name.

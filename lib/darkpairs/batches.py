@@ -166,7 +166,7 @@ class Template:
         return self.background.sum(axis=0)
 
 
-KINDS = ("signal",)  # what an event can be; `Truth.kind` counts in this list
+KINDS = ("signal", "gun")  # what an event can be; `Truth.kind` counts in this list
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
-"""The two experiments as papers: their volumes, what fills them, how far from the target they are.
+"""The two experiments as papers: their volumes, what fills them, wires and electronics.
 
-In: a paper (`Box` or `Tank`). Out: volumes, masses, numbers of nuclei. Chapter: beam.
+In: a paper (`Detector` or `Tank`). Out: volumes, masses, numbers of nuclei. Chapters: beam, drift,
+readout.
 
 MicroBooNE's origin is on the wires, upstream and at mid-height, x against the drift,
 y up, z along the beam. MiniBooNE's origin is the centre of its tank.
@@ -14,7 +15,8 @@ fill the volume evenly; who lives short decays inside, who lives long only as 1/
 """
 
 from math import pi
-from typing import NamedTuple
+from typing import Annotated as Given
+from typing import NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -29,33 +31,79 @@ from darkpairs.kinematics import _direction
 from darkpairs.rng import _next
 
 
-class Box(NamedTuple):
-    """A box of liquid argon: MicroBooNE's active volume.
+class Detector(NamedTuple):
+    """A box of liquid argon with three planes of wires: MicroBooNE.
 
-    The fiducial volume keeps away from the walls by the same margin on all sides.
+    The fiducial volume keeps away from the walls by the same margin on all sides. `table` gives
+    every field with its unit and its source.
     """
 
-    drift: float = 256.35  #: cm, JINST 12 P02017; as in MicroBooNE's public analysis code
-    height: float = 233.0  #: cm, same
-    length: float = 1036.8  #: cm, same; 3456 collection wires, 3 mm apart
-    density: float = 1.3836  #: g/cm³, used by MicroBooNE's cross-section analyses
-    baseline: float = 47000.0  #: cm from the target, as in DarkNews' geometry; 46850 is quoted too
-    margin: float = 0.0  #: cm, our choice, the whole active volume
+    # The active volume
+    drift: Given[float, "cm", "JINST 12 P02017; MicroBooNE's public analysis code"] = 256.35
+    height: Given[float, "cm", "same"] = 233.0
+    length: Given[float, "cm", "same; 3456 collection wires, 3 mm apart"] = 1036.8
+    density: Given[float, "g/cm³", "used by MicroBooNE's cross-section analyses"] = 1.3836
+    baseline: Given[float, "cm", "from the target, DarkNews; 46850 is quoted too"] = 47000.0
+    margin: Given[float, "cm", "our choice: the whole active volume"] = 0.0
+    jacket: Given[float, "cm", "our choice: argon around it, where nothing is seen"] = 50.0
+    # The liquid
+    temperature: Given[float, "K", "JINST 12 P02017"] = 89.0
+    field: Given[float, "kV/cm", "MicroBooNE's operating value, 70 kV on the cathode"] = 0.273
+    velocity: Given[float, "cm/µs", "Wire-Cell's MicroBooNE parameters"] = 0.1098
+    lifetime: Given[float, "µs", "MICROBOONE-NOTE-1003: more than 18 ms"] = 18e3
+    diffusion_long: Given[float, "cm²/µs", "measured in MicroBooNE, arXiv 2104.06551"] = 3.74e-6
+    diffusion_trans: Given[float, "cm²/µs", "D_L times the ratio of theory, same"] = 5.85e-6
+    w_ion: Given[float, "MeV", "for one electron, Phys. Rev. A 9 (1974) 1438"] = 23.6e-6
+    birks: Given[float, "flag", "1: Birks' law instead of the modified box"] = 0.0
+    box_alpha: Given[float, "", "ArgoNeuT, JINST 8 P08005"] = 0.93
+    box_beta: Given[float, "(kV/cm)(g/cm²)/MeV", "same"] = 0.212
+    birks_a: Given[float, "", "ICARUS, NIM A 523 (2004) 275"] = 0.800
+    birks_k: Given[float, "(kV/cm)(g/cm²)/MeV", "same"] = 0.0486
+    sparse: Given[float, "MeV/cm", "our choice, as LArSoft: below, charge is as here"] = 1.0
+    # The wires
+    pitch: Given[float, "cm", "JINST 12 P02017; between wires"] = 0.3
+    gap: Given[float, "cm", "same; between planes"] = 0.3
+    angle: Given[float, "rad", "same; of U and V to the vertical, 60°"] = pi / 3
+    radius: Given[float, "cm", "same; wires of 150 µm"] = 0.0075
+    bias_u: Given[float, "kV", "same"] = -0.110
+    bias_v: Given[float, "kV", "same"] = 0.0
+    bias_y: Given[float, "kV", "same"] = 0.230
+    dead: Given[float, "flag", "1: some channels do not answer, see `wires.dead`"] = 1.0
+    # The electronics
+    tick: Given[float, "µs", "JINST 12 P02017; 2 MHz"] = 0.5
+    ticks: Given[float, "", "same; samples kept"] = 6400.0
+    trigger: Given[float, "tick", "same; sample at which the neutrino comes"] = 800.0
+    shaping: Given[float, "µs", "JINST 12 P08003; time to the peak"] = 2.2
+    gain: Given[float, "mV/fC", "same; at the peak"] = 14.0
+    amplify: Given[float, "", "Wire-Cell's MicroBooNE parameters; a second stage"] = 1.2
+    bits: Given[float, "", "JINST 12 P02017"] = 12.0
+    swing: Given[float, "mV", "same; of the digitiser"] = 2000.0
+    pedestal_induction: Given[float, "ADC", "Wire-Cell's MicroBooNE parameters"] = 2046.0
+    pedestal_collection: Given[float, "ADC", "same"] = 473.0
+    noise_flat: Given[float, "ADC", "JINST 12 P08003, Eq. 3.6: √(x² + (y + zL)²), its x"] = 0.90
+    noise_start: Given[float, "ADC", "same, its y"] = 0.79
+    noise_slope: Given[float, "ADC/m", "same, its z"] = 0.22
 
 
 class Tank(NamedTuple):
     """A sphere of mineral oil, CH₂: MiniBooNE."""
 
-    radius: float = 610.6  #: cm, the radius to which the flux release (arXiv 0806.1449) refers
-    fiducial_radius: float = 500.0  #: cm, NIM A 599, 28 (2009)
-    tonnes: float = 818.0  #: t of oil, as in MiniBooNE's 2020 paper (arXiv 2006.16883)
-    hydrogen_per_carbon: float = 2.0  #: CH₂, as usual; the real oil is C_nH_2n+2, n ≈ 20
-    baseline: float = 54100.0  #: cm from the target, arXiv 2006.16883
+    radius: Given[float, "cm", "to which the flux release (arXiv 0806.1449) refers"] = 610.6
+    fiducial_radius: Given[float, "cm", "NIM A 599, 28 (2009)"] = 500.0
+    tonnes: Given[float, "t", "of oil, as in MiniBooNE's 2020 paper (arXiv 2006.16883)"] = 818.0
+    hydrogen_per_carbon: Given[float, "", "CH₂, as usual; the real oil is C_nH_2n+2, n ≈ 20"] = 2.0
+    baseline: Given[float, "cm", "from the target, arXiv 2006.16883"] = 54100.0
 
 
-MICROBOONE = Box()
+MICROBOONE = Detector()
 MINIBOONE = Tank()
 EXPERIMENTS = {"microboone": MICROBOONE, "miniboone": MINIBOONE}
+
+
+def table(paper):
+    """Return all fields of a paper as rows (name, value, unit, source)."""
+    hints = get_type_hints(type(paper), include_extras=True)
+    return [(name, value, *hints[name].__metadata__) for name, value in paper._asdict().items()]
 
 
 def paper(experiment):
@@ -77,7 +125,7 @@ def volume(paper, *, fiducial=False):
 
     Parameters
     ----------
-    paper : Box or Tank
+    paper : Detector or Tank
         The detector.
     fiducial : bool
         Only the part that keeps away from the walls.
@@ -101,7 +149,7 @@ def targets(paper, *, fiducial=False):
     All argon counts as ⁴⁰Ar (99.6 % of it is) and all carbon as ¹²C (98.9 %).
     """
     grams = mass(paper, fiducial=fiducial)
-    if isinstance(paper, Box):
+    if isinstance(paper, Detector):
         return {"Ar40": grams / ARGON_MOLAR_MASS * AVOGADRO}
     per_unit = CARBON_MOLAR_MASS + paper.hydrogen_per_carbon * HYDROGEN_MOLAR_MASS  # g/mol of CHₓ
     carbon = grams / per_unit * AVOGADRO
@@ -113,7 +161,7 @@ def inside(paper, position, *, fiducial=False):
 
     Parameters
     ----------
-    paper : Box or Tank
+    paper : Detector or Tank
         The detector.
     position : ndarray (..., 3)
         Points x, y, z [cm] in the detector's own frame.

@@ -1,0 +1,97 @@
+"""Particles of your choice, for chapters and tests: the same event as often as you like.
+
+In: what, how fast, which way. Out: `Truth`. Chapters: shower, readout.
+
+Laws: masses and angles are those asked for; momenta of a pair sum to its direction.
+"""
+
+from math import cos, sin
+
+import numpy as np
+
+from darkpairs.batches import KINDS, Truth
+from darkpairs.constants import (
+    CHARGED_PION_MASS,
+    ELECTRON_MASS,
+    MUON_MASS,
+    PROTON_MASS,
+)
+
+MASSES = {11: ELECTRON_MASS, 22: 0.0, 13: MUON_MASS, 211: CHARGED_PION_MASS, 2212: PROTON_MASS}
+MIDDLE = (128.0, 0.0, 300.0)  # cm, a place in MicroBooNE far from all walls
+
+
+def shoot(pdg, kinetic, *, direction=(0.0, 0.0, 1.0), start=MIDDLE, n=1, first=0):
+    """Return events in which the same particles start at one point.
+
+    Parameters
+    ----------
+    pdg : int or sequence (m,) of int
+        What they are: e∓ ±11, γ 22, μ∓ ±13, π± ±211, p 2212.
+    kinetic : float or sequence (m,)
+        Their kinetic energies [MeV], > 0.
+    direction : sequence (3,) or (m, 3)
+        Where they go; any length.
+    start : sequence (3,)
+        Where they start [cm].
+    n, first : int
+        How many such events, and the number of the first.
+
+    Returns
+    -------
+    Truth
+        Of kind "gun", each with the weight 1.
+    """
+    pdg, kinetic = np.atleast_1d(pdg), np.atleast_1d(np.asarray(kinetic, dtype=np.float64))
+    unknown = [int(code) for code in pdg if abs(int(code)) not in MASSES]
+    if unknown:
+        known = ", ".join(map(str, MASSES))
+        raise ValueError(f"cannot shoot PDG {unknown}; wanted {known}, or one with a minus")
+    if not (kinetic > 0).all():  # refuses NaN too
+        raise ValueError(f"kinetic energies {kinetic.tolist()} MeV; wanted numbers > 0")
+    mass = np.array([MASSES[abs(int(code))] for code in pdg])
+    way = np.broadcast_to(np.asarray(direction, dtype=np.float64), (len(pdg), 3))
+    way = way / np.linalg.norm(way, axis=1, keepdims=True)
+    energy = np.broadcast_to(kinetic, len(pdg)) + mass
+    momentum = np.sqrt((energy - mass) * (energy + mass))
+    return _repeat(pdg, np.column_stack([energy, momentum[:, None] * way]), start, n, first)
+
+
+def pair(energies, opening, *, direction=(0.0, 0.0, 1.0), azimuth=0.0, start=MIDDLE, n=1, first=0):
+    """Return events with one e⁻ and one e⁺ whose momenta sum to a given direction.
+
+    Parameters
+    ----------
+    energies : sequence (2,)
+        Total energies of e⁻ and e⁺ [MeV].
+    opening : float
+        Angle between them [rad].
+    direction : sequence (3,)
+        Where the pair goes; any length.
+    azimuth : float
+        How the plane of the two is turned around this direction [rad]; at 0 it holds the drift
+        axis x, unless the pair goes along x.
+    start, n, first
+        As in `shoot`.
+    """
+    electron, positron = np.sqrt(np.square(energies) - ELECTRON_MASS**2)
+    tilt = np.arctan2(positron * sin(opening), electron + positron * cos(opening))  # of e⁻
+    axis = np.asarray(direction, dtype=np.float64) / np.linalg.norm(direction)
+    helper = (1.0, 0.0, 0.0) if abs(axis[0]) < 0.9 else (0.0, 1.0, 0.0)
+    side = np.asarray(helper) - np.dot(helper, axis) * axis
+    side /= np.linalg.norm(side)
+    side = cos(azimuth) * side + sin(azimuth) * np.cross(axis, side)
+    ways = [cos(angle) * axis + sin(angle) * side for angle in (tilt, tilt - opening)]
+    return shoot((11, -11), np.asarray(energies, dtype=np.float64) - ELECTRON_MASS,
+                 direction=ways, start=start, n=n, first=first)
+
+
+def _repeat(pdg, p4, start, n, first):
+    """Lay one event out n times."""
+    m = len(pdg)
+    where = np.asarray(start, dtype=np.float64)
+    return Truth(event=np.arange(first, first + n), kind=np.full(n, KINDS.index("gun")),
+                 weight=np.ones(n), vertex=np.tile(where, (n, 1)), e_nu=np.zeros(n),
+                 offsets=np.arange(n + 1) * m, pdg=np.tile(pdg, n), p4=np.tile(p4, (n, 1)),
+                 start=np.tile(where, (n * m, 1)), time=np.zeros(n * m),
+                 parent=np.full(n * m, -1))
