@@ -20,7 +20,7 @@ FLOORS = {
                "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
-    "chamber": ["stepping"],
+    "chamber": ["stepping", "drift"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["exchange", "hepdata", "publication", "show"],
 }
