@@ -5,10 +5,10 @@ In: `Deposits`. Out: `Arrivals`. Chapter: drift.
 A particle frees one electron for every 23.6 eV it leaves. Some fall back to their ions at once: the
 denser the track and the weaker the field, the more (recombination). The others drift to the wires
 with a constant velocity. On the way some are caught by impurities (attachment), and the cloud grows
-(diffusion). Nothing is thrown here: a deposit has thousands of electrons, and we follow their mean.
+(diffusion). Nothing is thrown here: a deposit has thousands of electrons, we follow their mean.
 
-Laws: the charge that arrives is the sum of E/W · R · e^(−t/τ), wherever a particle flies; the square
-of a cloud's width goes with the time of its drift; D_L/D_T = 1 + d ln μ/d ln E, μ = v/E (Einstein).
+Laws: the charge that arrives is the sum of E/W · R · e^(−t/τ), wherever a particle flies; a cloud's
+width squared goes with the time of its drift; D_L/D_T = 1 + d ln μ/d ln E, μ = v/E (Einstein).
 """
 
 from math import exp, inf, isfinite, log, sqrt
