@@ -21,7 +21,7 @@ at the gain, after the shaping time.
 """
 
 from functools import lru_cache
-from math import ceil, exp, factorial, pi
+from math import ceil, exp, factorial, floor, pi
 from typing import Annotated as Given
 from typing import NamedTuple
 
@@ -202,8 +202,7 @@ def paths(detector, reach=REACH):
         0, 1 or 2; −1 for who is still under way.
     """
     part, speed = detector.tick / _PARTS, detector.velocity
-    first = ceil(-reach.height / speed / detector.tick - 0.5) - 1.5  # edge of a tick
-    first *= detector.tick
+    first = detector.tick * (floor(0.5 - reach.height / speed / detector.tick) - 0.5)
     even = int((-_QUIET * detector.pitch / speed - first) / part)  # parts in the even field
     start, _ = _starts(detector, reach)
     places = [1j * start - speed * (first + part * k) for k in range(even + 1)]
@@ -354,8 +353,8 @@ def _seen(detector, reach, x, y):
     landed = abs(x + 1j * y - _planes(detector)[2]) <= detector.radius
     _, shares = _starts(detector, reach)
     seen = np.empty((3, 2 * wires + 1, len(x)))
-    for k in range(2 * wires + 1):  # wire k - R, seen from a path, is wire 0 seen from -k + R
-        part = basis[..., 2 * wires - k:2 * wires - k + 2 * wide + 1].reshape(*x.shape, -1)
+    for k in range(2 * wires + 1):  # the wires around wire k − R
+        part = basis[..., k:k + 2 * wide + 1].reshape(*x.shape, -1)
         potential = (part @ charges.T) * fade[..., None]
         potential[landed] = (0.0, 0.0, 1.0 if k == wires else 0.0)
         seen[:, k] = np.einsum("tip,i->pt", potential, shares)
