@@ -162,7 +162,7 @@ def test_biases_and_fields_are_those_of_the_chamber():
         assert isclose(np.mean(pulls) * -0.3, rise, abs_tol=5e-4)
 
 
-def test_all_electrons_end_on_y(one):
+def test_all_electrons_end_on_y():
     _, x, y, ends = response.paths(CHAMBER, response.REACH._replace(impacts=100.0))
     assert (ends == 2).all()
     assert np.allclose(np.hypot(x[-1] + 0.6, y[-1]), 0.004, atol=0.004)
