@@ -36,6 +36,7 @@ class Filters(NamedTuple):
     ridge: Given[float, "", "added to |R|² in parts of its largest; our choice"] = 1e-4
     tight: Given[float, "MHz", "frequencies well below go, U and V; our choice"] = 0.012
     reach: Given[float, "wires", "neighbours a filter takes in; our choice"] = 5.0
+    shortest: Given[float, "ticks", "of a row, zeros added: an inverse is long; ours"] = 128.0
     threshold: Given[float, "σ", "of the noise left by the tight filter; our choice"] = 4.0
     go_on: Given[float, "σ", "of the noise left by the loose one; our choice"] = 3.0
     pad: Given[float, "ticks", "added on both sides of what is above; our choice"] = 6.0
@@ -134,7 +135,7 @@ def _filtered(waveforms, first, last, detector, filters):
     table = np.column_stack([event] + [getattr(waveforms, name)[blocks] for name in (
         "plane", "wire", "tick", "wires", "ticks")]).astype(np.int64)
     sources = _sources(table, int(filters.reach))
-    length = convolve.length(table[:, 5])
+    length = convolve.length(np.maximum(table[:, 5], int(filters.shortest)))
     plan = convolve.plan(table[:, 4], sources[:, 0] - table[:, 2], sources[:, 1], length)
     pedestal = np.array([detector.pedestal_induction] * 2 + [detector.pedestal_collection],
                         dtype=np.float32)

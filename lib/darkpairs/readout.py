@@ -57,7 +57,7 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
 
 
 def _setup(detector, noisy):
-    """Return what all pages need: counts, wires, dead ones, their noise, pedestals, the pool."""
+    """Return what all pages need: counts of wires, which live, their noise, pedestals, a pool."""
     counts = np.array(wires.counts(detector))
     quiet = [~mask for mask in wires.dead(detector)]
     rms = [noise.rms(detector, wires.lengths(detector, plane)) * noisy for plane in range(3)]
@@ -66,9 +66,45 @@ def _setup(detector, noisy):
     return counts, first, np.concatenate(quiet), np.concatenate(rms), pedestal, noise.pool(detector)
 
 
+def true_charge(arrivals, detector=MICROBOONE):
+    """Return the charge that arrives, in the blocks of `waveforms`; to look at.
+
+    Returns
+    -------
+    list of ndarray (wires, ticks)
+        Electrons on each wire in each tick, block by block.
+    """
+    images = []
+    for first in range(0, len(arrivals), _PAGE):
+        blocks, plan, canvas = _lay_out(arrivals, first, min(first + _PAGE, len(arrivals)),
+                                        detector)
+        for (*_, wire, _, width, ticks, source, sources), n, begin in zip(
+                blocks, plan.length, plan.source, strict=True):
+            rows = canvas[begin:begin + sources * n].reshape(sources, n)
+            image = np.zeros((width, ticks), dtype=np.float32)
+            a, b = max(wire, source), min(wire + width, source + sources)
+            image[a - wire:b - wire] = rows[a - source:b - source, :ticks]
+            images.append(image)
+    return images
+
+
 def _page(arrivals, first, last, detector, setup, seed):
     """Make the blocks of a few events; return their event, plane … ticks, and their samples."""
-    counts, begin, alive, rms, pedestal, pool = setup
+    blocks, plan, canvas = _lay_out(arrivals, first, last, detector)
+    _, begin, alive, rms, pedestal, pool = setup
+    wave, _ = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
+    start = np.concatenate([[0], np.cumsum(blocks[:, 4] * blocks[:, 5])])
+    adc = np.empty(start[-1], dtype=np.int16)
+    _digitise(wave, plan.goal, plan.length, blocks, start, begin, alive, rms, pedestal, pool,
+              np.uint64(seed), np.uint64(stream("readout", "noise")),
+              arrivals.event[first:last], np.float32(2.0**detector.bits - 1),
+              int(detector.ticks), adc)
+    return blocks[:, 0] + first, blocks[:, 1:6], adc
+
+
+def _lay_out(arrivals, first, last, detector):
+    """Return the blocks of a few events, their plan, and the charge in them."""
+    counts = np.array(wires.counts(detector))
     _, neighbours, shortest = response.table(detector).adc.shape
     rows = slice(int(arrivals.offsets[first]), int(arrivals.offsets[last]))
     clouds = Clouds(arrivals.wire[rows], arrivals.tick[rows], arrivals.sigma_wire[rows],
@@ -78,20 +114,13 @@ def _page(arrivals, first, last, detector, setup, seed):
     grid = np.zeros((last - first, groups[-1], -(-int(detector.ticks) // CELL)), dtype=np.int32)
     blocks = np.zeros((_find(clouds, counts, groups, neighbours // 2, grid), 8), dtype=np.int64)
     _outline(clouds, counts, groups, neighbours // 2, grid, blocks, int(detector.ticks))
-    _, plane, wire, tick, width, ticks, source, sources = blocks.T
+    _, _, wire, tick, width, ticks, source, sources = blocks.T
     edge = (tick == 0) | (tick + ticks == int(detector.ticks))  # nothing may come round the end
     length = convolve.length(np.maximum(ticks + np.where(edge, AFTER, 0), shortest))
     plan = convolve.plan(width, source - wire, sources, length)
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
     _splat(clouds, counts, groups, neighbours // 2, grid, blocks, plan.source, length, canvas)
-    wave, _ = convolve.run(plan, canvas, plane, lambda n: _kernel(detector, n))
-    start = np.concatenate([[0], np.cumsum(width * ticks)])
-    adc = np.empty(start[-1], dtype=np.int16)
-    _digitise(wave, plan.goal, length, blocks, start, begin, alive, rms, pedestal, pool,
-              np.uint64(seed), np.uint64(stream("readout", "noise")),
-              arrivals.event[first:last], np.float32(2.0**detector.bits - 1),
-              int(detector.ticks), adc)
-    return blocks[:, 0] + first, blocks[:, 1:6], adc
+    return blocks, plan, canvas
 
 
 @lru_cache(maxsize=256)
