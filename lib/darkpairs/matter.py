@@ -46,7 +46,7 @@ class Steps(NamedTuple):
     electron: Given[float, "MeV", "our choice: stops where it is; 1.8 mm of range"] = 0.5
     knock: Given[float, "MeV", "our choice: electrons knocked on with more fly by themselves"] = 1.0
     radiate: Given[float, "MeV", "our choice: photons with more are radiated one by one"] = 0.05
-    single: Given[float, "MeV", "our choice: collisions with less are one Gaussian"] = 0.03
+    single: Given[float, "MeV", "our choice: collisions with less are one Gaussian"] = 0.015
     highland: Given[float, "MeV", "PDG 2024, Eq. 34.16, its logarithm left out"] = 13.6
 
 
