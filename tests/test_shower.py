@@ -4,7 +4,7 @@ from math import isclose, pi, sqrt
 
 import numpy as np
 import pytest
-from scipy import integrate, optimize, stats
+from scipy import optimize, stats
 
 from darkpairs import detector, matter, rng, shower, stepping
 from darkpairs._jit import apart
@@ -245,16 +245,18 @@ def test_energy_in_is_energy_out(kind, energy, start):
     assert isclose(out[:, 3].sum(), tallies[:, 0].sum(), rel_tol=1e-9, abs_tol=1e-12)
     assert len(out) == rows[-1]
     assert (tallies[:, 2] == 0).all()
-    assert (out[:, 3] >= 0).all() and (out[:, 4] >= 0).all() and (out[:, 5] >= 0).all()
+    assert (out[:, 3:6] >= 0).all()  # energies, lengths, times
 
 
 def test_room_and_company_change_nothing():
     first, tallies, rows = cascades(shower.ELECTRON, 200.0, 6)
     again = cascades(shower.ELECTRON, 200.0, 6)
-    assert (first == again[0]).all() and (tallies == again[1]).all()
+    assert (first == again[0]).all()
+    assert (tallies == again[1]).all()
     few = cascades(shower.ELECTRON, 200.0, 6, room=100)
     assert (few[0] == first[:100]).all()
-    assert (few[1] == tallies).all() and (few[2] == rows).all()
+    assert (few[1] == tallies).all()
+    assert (few[2] == rows).all()
     alone = cascades(shower.ELECTRON, 200.0, 2)
     assert (alone[0] == first[:rows[1]]).all()
     deep = cascades(shower.ELECTRON, 200.0, 6, deep=500)
@@ -271,3 +273,101 @@ def test_a_slow_positron_ends_as_two_photons():
     edge = cascades(shower.POSITRON, 0.3, 200, box=detector.MICROBOONE, start=(1.0, 0.0, 500.0))
     assert np.allclose(edge[1].sum(axis=1), 0.3 + 2 * M)
     assert 0.2 < (edge[1][:, 1] > 0.5).mean() < 0.9  # a photon left
+
+
+@pytest.fixture(scope="module")
+def showers():
+    """Deposits of 500 cascades of 500 MeV: electron and photon."""
+    return {kind: cascades(kind, 500.0, 500)[0] for kind in (shower.ELECTRON, shower.PHOTON)}
+
+
+def profile(rows):
+    """Fit the mean profile by a Gamma density; return its maximum and its mean depth [X₀]."""
+    depth, energy = (rows[:, 2] - MIDDLE[2]) / X0, rows[:, 3]
+    counts, edges = np.histogram(depth, bins=40, range=(0, 20), weights=energy / energy.sum() / 0.5)
+    (a, b), _ = optimize.curve_fit(lambda t, a, b: stats.gamma.pdf(t, a, scale=1 / b),
+                                   edges[:-1] + 0.25, counts, p0=(2.5, 0.5))
+    return (a - 1) / b, b, (depth * energy).sum() / energy.sum()
+
+
+def test_showers_are_as_long_as_others_are(showers):
+    """Of e⁻: log y − 0.81 with E_c = 29.1 MeV, Grindhammer and Peters, arXiv:hep-ex/0001020, 3.1.
+
+    Simpler and for higher energies, PDG 2024, Eq. 34.36: log y − 0.5, 1 deeper for photons.
+    """
+    top, slope, _ = profile(showers[shower.ELECTRON])
+    later, _, _ = profile(showers[shower.PHOTON])
+    critical = 2.66 * (matter.RADIATION_LENGTH * 18 / 39.948) ** 1.1  # MeV, there
+    assert abs(top - (np.log(500 / critical) - 0.812)) < 0.3
+    assert abs(top - (np.log(500 / matter.CRITICAL_ENERGY) - 0.5)) < 0.6
+    assert abs(later - top - 1) < 0.3
+    assert 0.5 < slope < 0.62  # PDG 2024, Fig. 34.21: b of light elements
+
+
+def test_showers_are_as_wide_as_others_are(showers):
+    """90 % within one radius of Molière, PDG 2024, Sec. 34.5: between 94 % early and 84 % in all.
+
+    Late in a shower, photons of a few MeV, which fly 15 cm in argon, carry some of it farther.
+    """
+    rows = showers[shower.ELECTRON]
+    away = np.hypot(rows[:, 0] - MIDDLE[0], rows[:, 1]) < matter.MOLIERE_RADIUS / SEA.density
+    depth, energy = (rows[:, 2] - MIDDLE[2]) / X0, rows[:, 3]
+    assert isclose(matter.MOLIERE_RADIUS / SEA.density, 9.1, rel_tol=0.01)  # cm
+    early = depth < 4.0
+    assert 0.84 - 0.02 < energy[away].sum() / energy.sum() < 0.90
+    assert 0.90 < energy[away & early].sum() / energy[early].sum() < 0.94 + 0.02
+
+
+def begin(rows, n):
+    """Median energy per way in the first 3 cm behind the first deposit, in pieces of a wire."""
+    event = rows[:, 6].astype(int)
+    first = np.full(n, np.inf)
+    sure = rows[:, 3] > 0.3
+    np.minimum.at(first, event[sure], rows[sure, 2] - 0.15)
+    behind = rows[:, 2] - first[event]
+    near = (behind >= 0) & (behind < 3) & (np.hypot(rows[:, 0] - MIDDLE[0], rows[:, 1]) < 2)
+    wires = np.zeros((n, 10))
+    np.add.at(wires, (event[near], (behind[near] / 0.3).astype(int).clip(0, 9)), rows[near, 3])
+    return np.median(np.median(wires / 0.3, axis=1))
+
+
+def test_photons_begin_as_two_particles(showers):
+    """Most probable 1.73 MeV/cm for one (PDG 2024, Eq. 34.13), so medians near 1.9 and twice."""
+    one, two = (begin(showers[kind], 500) for kind in (shower.ELECTRON, shower.PHOTON))
+    assert 1.8 < one < 2.05
+    assert 1.9 < two / one < 2.2
+
+
+def test_electrons_bend_as_highland_says():
+    """13.6 MeV/(pβ) after one X₀: PDG 2024, Eq. 34.16; no loss here, to see the bending alone."""
+    argon = matter.argon(detector=SEA)
+    argon[:, [matter.OFTEN_ELECTRON, matter.FLOW_ELECTRON, matter.STRAGGLES]] = 0.0, 1e-9, 1e-15
+    box = detector.MICROBOONE._replace(length=15.0, jacket=0.0)
+    rows, tallies, _ = cascades(shower.ELECTRON, 1000.0, 4000, box=box, start=(128.0, 0.0, 0.0),
+                                argon=argon, room=4000 * 60)
+    assert np.allclose(tallies[:, 1], 1000.0)  # all leave
+    late = np.abs(rows[:, 2] - X0) < 0.15
+    width = 13.6 / 1000 * X0 / sqrt(3)
+    for axis, middle in ((0, 128.0), (1, 0.0)):
+        aside = rows[late, axis] - middle
+        assert isclose(aside.std(), width, rel_tol=0.06)
+        assert stats.kstest(aside / aside.std(), "norm").pvalue > 0.01
+
+
+@pytest.mark.parametrize("energy", [2.0, 20.0])
+def test_ways_without_single_events_are_as_long_as_the_range(energy):
+    steps = matter.Steps(knock=1e9, radiate=1e9)
+    rows, _, _ = cascades(shower.ELECTRON, energy, 400, steps=steps)
+    assert isclose(rows[:, 4].sum() / 400, matter.electron_range(energy), rel_tol=0.015)
+
+
+def test_finer_steps_change_little(showers):
+    """The choices in `Steps` are choices: a shower stays as deep and as wide."""
+    steps = matter.Steps(step=0.15, share=0.15, photon=0.01, electron=0.2, knock=0.4, radiate=0.02)
+    fine = cascades(shower.ELECTRON, 500.0, 200, steps=steps, seed=2, room=2_000_000)[0]
+    for rows in (fine, showers[shower.ELECTRON]):
+        aside = np.hypot(rows[:, 0] - MIDDLE[0], rows[:, 1])
+        depth = (rows[:, 2] - MIDDLE[2]) / X0
+        energy = rows[:, 3] / rows[:, 3].sum()
+        assert abs((depth * energy).sum() - 3.65) < 0.2
+        assert abs(energy[aside < 3].sum() - 0.56) < 0.02
