@@ -371,3 +371,13 @@ def test_finer_steps_change_little(showers):
         energy = rows[:, 3] / rows[:, 3].sum()
         assert abs((depth * energy).sum() - 3.65) < 0.2
         assert abs(energy[aside < 3].sum() - 0.56) < 0.02
+
+
+def test_single_events_come_as_often_as_they_should():
+    """An electron of 1 GeV makes seven whole steps of 3 mm with the chance exp(−2.1 cm/path)."""
+    box = detector.MICROBOONE._replace(length=2.0, jacket=0.0)  # the seventh leads out
+    wanted = np.exp(-2.1 * matter.argon()[500, matter.OFTEN_ELECTRON])
+    rows, _, ends = cascades(shower.ELECTRON, 1000.0, 10_000, box=box, start=(128.0, 0.0, 0.0))
+    whole = np.bincount(rows[rows[:, 4] == 0.3, 6].astype(int), minlength=10_000)
+    straight = (whole == 7) & (np.diff(ends, prepend=0) == 7)
+    assert stats.binomtest(int(straight.sum()), 10_000, wanted).pvalue > 0.01
