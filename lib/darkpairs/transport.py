@@ -190,7 +190,8 @@ def _events(first, last, out, sums, stack, seed, stream, number, cuts, movers, w
 
     ``sums`` takes the number of deposits, the escaped and the unseen energy of each event.
     """
-    n, tally, scratch = 0, np.empty(3), np.empty(8)
+    n = np.int64(0)  # a literal 0 would have the whole chamber compiled twice
+    tally, scratch = np.empty(3), np.empty(8)
     for i in range(first, last):
         begin = n
         tally[:] = 0.0
