@@ -20,7 +20,7 @@ FLOORS = {
                "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
-    "chamber": ["stepping", "matter", "shower"],
+    "chamber": ["stepping", "matter", "shower", "track", "transport"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["exchange", "hepdata", "publication", "show"],
 }

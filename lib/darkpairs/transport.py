@@ -26,14 +26,13 @@ from darkpairs.constants import (
     MUON_MASS,
     NEUTRON_MASS,
     PROTON_MASS,
-    SPEED_OF_LIGHT,
 )
 from darkpairs.detector import MICROBOONE
 from darkpairs.rng import _mix, _start, stream
 from darkpairs.shower import _cascade
 from darkpairs.stepping import _entry, world
-from darkpairs.track import FATES, MUON, PION, PROTON, _go, _put, _track, slowing
 from darkpairs.traces import Deposits
+from darkpairs.track import FATES, MUON, PION, PROTON, _go, _put, _track, slowing
 
 # Mass and charge of what is simulated, by PDG code
 SEEN = {22: (0.0, 0), 11: (ELECTRON_MASS, -1), -11: (ELECTRON_MASS, 1), 13: (MUON_MASS, -1),
@@ -60,7 +59,7 @@ def finals(truth):
 def energy_in(truth):
     """Return the energy that the final particles of each event can leave, ndarray (n,) [MeV].
 
-    For γ, e, μ and π their energy, plus m_e for each positive and less m_e for each negative charge;
+    For γ, e, μ and π their energy, plus m_e if their charge is positive and less m_e if negative;
     for neutrinos and dark states their energy; for protons, neutrons and nuclei the kinetic one.
     Refuses what `deposits` refuses.
     """
