@@ -162,8 +162,8 @@ def test_simulated_pions_stop_after_their_range(argon, kinetic):
 def test_losses_in_a_wire_pitch_follow_landau(argon):
     beta2, _, xi = collision(266.0, MUON_MASS)
     thick, square = 0.3 * xi, beta2 / (1 - beta2)
-    # most probable loss: PDG 2024, Eq. 34.12. Landau's mode is at λ = −0.22278 (Kölbig, Schorr 1984);
-    # scipy counts in units of πξ/2
+    # most probable loss: PDG 2024, Eq. 34.12. Landau's mode is at λ = −0.22278
+    # (Kölbig and Schorr 1984); scipy counts in units of πξ/2
     probable = thick * (log(2 * 0.510999 * square / 188e-6) + log(thick / 188e-6) + 0.200 - beta2
                         - float(track.density_effect(sqrt(square))))
     loss, _ = single_steps(argon, MUON, 266.0, 0.3, 8000)

@@ -24,7 +24,6 @@ from darkpairs.constants import (
     CHARGED_PION_MASS,
     ELECTRON_MASS,
     MUON_MASS,
-    NEUTRON_MASS,
     PROTON_MASS,
 )
 from darkpairs.detector import MICROBOONE
@@ -84,7 +83,8 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
     steps : matter.Steps
         Lengths of steps and thresholds.
     fates : track.Fates
-        How tracks step and end.
+        How tracks step and end. In both, what is not > 0 is refused with a ValueError; infinity
+        switches a process off.
 
     Returns
     -------
@@ -94,6 +94,9 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
     """
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
+    for name, value in (steps._asdict() | fates._asdict()).items():
+        if not value > 0:  # refuses NaN too
+            raise ValueError(f"{name} = {value}; wanted a number > 0")
     rows = np.flatnonzero(finals(truth))
     movers, event = _movers(truth, rows), _event_of(truth)[rows]
     cuts = np.searchsorted(event, np.arange(len(truth) + 1))
@@ -120,26 +123,24 @@ def _check(truth, rows):
     pdg, p4 = truth.pdg[rows], truth.p4[rows]
     seen = np.isin(pdg, list(SEEN))
     neutral = np.isin(np.abs(pdg), NEUTRAL)
-    kept = (np.abs(pdg) == NEUTRON) | (np.abs(pdg) > NUCLEI)  # what keeps its mass
+    kept = (pdg == NEUTRON) | (pdg > NUCLEI)
     _refuse(truth, rows, ~(seen | neutral | kept), "cannot be simulated; wanted γ, e, μ, π±, p, "
             "or neutrinos, dark states, neutrons and nuclei, which leave nothing")
     numbers = np.column_stack([p4, truth.start[rows], truth.time[rows]])
     _refuse(truth, rows, ~np.isfinite(numbers).all(axis=1),
             "has NaN or infinity; wanted finite energy, momentum, start and time")
     energy, momentum = p4[:, 0], np.sqrt(np.square(p4[:, 1:]).sum(axis=1))
-    known = SEEN | {NEUTRON: (NEUTRON_MASS, 0), -NEUTRON: (NEUTRON_MASS, 0)}
-    mass, charge = np.array([known.get(code, (0.0, 0)) for code in pdg.tolist()]).reshape(-1, 2).T
+    mass, charge = np.array([SEEN.get(code, (0.0, 0)) for code in pdg.tolist()]).reshape(-1, 2).T
     _refuse(truth, rows, seen & ~((energy > mass) & (momentum > 0)),
             "has no kinetic energy; wanted energy above its mass, and a momentum")
     shell = np.sqrt(momentum**2 + mass**2)
     _refuse(truth, rows, seen & (np.abs(shell - energy) > TOLERANCE * energy),
             "is off its mass shell; wanted E² = p² + m² within a thousandth of E")
-    _refuse(truth, rows, energy < mass, "has less energy than its mass; wanted more, or as much")
-    far = kept & (np.abs(pdg) > NUCLEI)  # E − m of nuclei, in a form that does not cancel
-    inner = np.sqrt(np.maximum((energy - momentum) * (energy + momentum), 0))
-    recoil = momentum**2 / np.maximum(energy + inner, 1e-300)
-    stays = np.where(np.isin(pdg, (2212, NEUTRON, -NEUTRON)), mass, -charge * ELECTRON_MASS)
-    return mass, charge, np.where(far, recoil, energy - stays)
+    _refuse(truth, rows, energy < 0, "has less than no energy; wanted 0 or more")
+    own = np.sqrt(np.maximum((energy - momentum) * (energy + momentum), 0))  # mass of nuclei
+    recoil = momentum**2 / np.where(energy > 0, energy + own, 1)  # E − m, which would cancel
+    stays = np.where(pdg == 2212, mass, -charge * ELECTRON_MASS)
+    return mass, charge, np.where(kept, recoil, energy - stays)
 
 
 def _refuse(truth, rows, bad, words):
