@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from darkpairs import batches, gun, matter, model, rng, shower, signal, track, transport
+from darkpairs import batches, gun, matter, rng, shower, track, transport
 from darkpairs.batches import Truth
 from darkpairs.constants import CHARGED_PION_MASS, ELECTRON_MASS, MUON_MASS, PROTON_MASS
 from darkpairs.detector import MICROBOONE
@@ -211,16 +211,21 @@ def test_only_final_particles_move():
     assert sum(sums(left)) == pytest.approx([200.0], rel=1e-12)
 
 
-def test_the_signal_of_the_book_goes_through():
-    truth = signal.generate(model.BENCHMARKS["light-140"], 20, seed=1)
+def test_an_event_of_the_dark_sector_leaves_its_pair():
+    def on_shell(mass, *p):
+        return (sqrt(mass**2 + np.dot(p, p)), *p)
+
+    minus, plus = on_shell(ELECTRON_MASS, 10, 0, 90), on_shell(ELECTRON_MASS, -5, 3, 60)
+    truth = event((5914, (500.0, 5, 3, 470), gun.MIDDLE, -1),
+                  (1000180400, on_shell(37215.5, -5, -3, 30), gun.MIDDLE, -1),
+                  (14, (335.0, 0, 0, 320), gun.MIDDLE, 0),
+                  (5921, (165.0, 5, 3, 150), gun.MIDDLE, 0),
+                  (11, minus, (128.0, 0.0, 300.1), 3), (-11, plus, (128.0, 0.0, 300.1), 3))
     left = transport.deposits(truth, seed=1)
-    final = transport.finals(truth)
-    pair = final & (np.abs(truth.pdg) == 11)
-    owner = np.repeat(np.arange(20), np.diff(truth.offsets))
-    energy = np.bincount(owner[pair], weights=truth.p4[pair, 0], minlength=20)
-    visible, escaped, _ = sums(left)
-    assert visible + escaped == pytest.approx(energy, rel=1e-9)
-    assert sum(sums(left)) == pytest.approx(transport.energy_in(truth), rel=1e-9)
+    visible, escaped, unseen = sums(left)
+    assert set(left.particle) == {4, 5}
+    assert visible + escaped == pytest.approx([minus[0] + plus[0]], rel=1e-12)
+    assert unseen == pytest.approx([335.0 + (5**2 + 3**2 + 30**2) / (2 * 37215.5)], rel=1e-6)
 
 
 def test_a_proton_ends_where_nist_says():

@@ -276,17 +276,18 @@ def _knock(state, mover, energy, kinetic, stack, out, n, tally, world, argon, pa
     cosine = min(1.0, cosine)
     state, cos_phi, sin_phi = _azimuth(state)
     way = _turn(mover[3], mover[4], mover[5], cosine, sqrt(1 - cosine * cosine), cos_phi, sin_phi)
-    _put(stack, ELECTRON, mover, way, kinetic)
-    return _cascade(state, stack, 1, out, n, tally, world, argon, papers, particle)
+    top = _put(stack, ELECTRON, mover, way, kinetic)
+    return _cascade(state, stack, top, out, n, tally, world, argon, papers, particle)
 
 
 @njit
 def _put(stack, kind, mover, way, kinetic):
-    """Lay one electron or positron on an empty stack, where the mover is."""
+    """Lay a photon, electron or positron on an empty stack, where the mover is; return its top."""
     first = stack[0]
     first[0], first[1], first[2], first[3] = kind, mover[0], mover[1], mover[2]
     first[4], first[5], first[6] = way
     first[7], first[8] = kinetic, mover[7]
+    return np.int64(1)
 
 
 @apart
@@ -359,8 +360,8 @@ def _stop_muon(state, charge, mover, stack, out, n, tally, world, argon, papers,
     state, electron = _michel(state)
     state, way = _direction(state)
     tally[2] += MUON_MASS - ELECTRON_MASS - electron  # two neutrinos
-    _put(stack, charge, mover, way, electron)
-    return _cascade(state, stack, 1, out, n, tally, world, argon, papers, particle)
+    top = _put(stack, charge, mover, way, electron)
+    return _cascade(state, stack, top, out, n, tally, world, argon, papers, particle)
 
 
 @apart

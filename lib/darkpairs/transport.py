@@ -19,7 +19,7 @@ nothing.
 import numpy as np
 
 from darkpairs import matter
-from darkpairs._jit import apart, njit, spread
+from darkpairs._jit import apart, spread
 from darkpairs.constants import (
     CHARGED_PION_MASS,
     ELECTRON_MASS,
@@ -190,10 +190,12 @@ def _events(first, last, out, sums, stack, seed, stream, number, cuts, movers, w
 
     ``sums`` takes the number of deposits, the escaped and the unseen energy of each event.
     """
-    n, tally, scratch = 0, np.empty(3), np.empty(8)
+    n = np.int64(0)  # a plain 0 is a type of its own, for which all kernels would compile again
+    tally, scratch = np.empty(3), np.empty(8)
     for i in range(first, last):
         begin = n
-        tally[:] = 0.0
+        for k in range(3):
+            tally[k] = 0.0
         for row in range(cuts[i], cuts[i + 1]):
             one = movers[row]
             dice = _start(seed, _mix(stream + np.uint64(one[3])), np.uint64(number[i]))
@@ -204,14 +206,15 @@ def _events(first, last, out, sums, stack, seed, stream, number, cuts, movers, w
     return last, n, False
 
 
-@njit
+@apart
 def _one(state, one, mover, stack, out, n, tally, world, argon, papers, liquid, fates):
     """Run one particle; return the rows so far, −1 for a full stack."""
     kind, mass, charge, place, energy = one[0], one[1], one[2], one[3], one[4]
     if kind == UNSEEN:
         tally[2] += energy
         return n
-    mover[:] = one[5:]
+    for k in range(8):
+        mover[k] = one[5 + k]
     way = _entry(world, mover[0], mover[1], mover[2], mover[3], mover[4], mover[5])
     if way < 0:
         tally[1] += energy
@@ -221,6 +224,6 @@ def _one(state, one, mover, stack, out, n, tally, world, argon, papers, liquid, 
         state, n = _track(state, int(kind), charge, mover, stack, out, n, tally, world, argon,
                           papers, liquid, fates, place)
         return n
-    _put(stack, charge, mover, (mover[3], mover[4], mover[5]), mover[6])
-    state, n = _cascade(state, stack, 1, out, n, tally, world, argon, papers, place)
+    top = _put(stack, charge, mover, (mover[3], mover[4], mover[5]), mover[6])
+    state, n = _cascade(state, stack, top, out, n, tally, world, argon, papers, place)
     return n
