@@ -210,3 +210,25 @@ def test_survival_does_not_ask_for_the_sign_of_the_way():
     signs = [(a, b, c) for a in (1, -1) for b in (1, -1) for c in (1, -1)]
     assert len({detector._survival(body, 300.0, 0.48 * a, 0.6 * b, 0.64 * c)
                 for a, b, c in signs}) == 1
+
+
+@pytest.mark.parametrize("paper", PAPERS.values(), ids=PAPERS)
+def test_the_table_tells_unit_and_source_of_every_field(paper):
+    rows = detector.table(paper)
+    assert [(name, value) for name, value, _, _ in rows] == list(paper._asdict().items())
+    for name, value, unit, source in rows:
+        assert type(value) is float, name  # an int would compile a second version
+        assert unit in {"", "cm", "cm/µs", "cm²/µs", "g/cm³", "K", "kV", "kV/cm", "µs", "MeV",
+                        "MeV/cm", "(kV/cm)(g/cm²)/MeV", "flag", "rad", "tick", "mV/fC", "mV",
+                        "ADC", "ADC/m", "t"}, name
+        assert len(source) > 3, name
+    assert dict((row[0], row[2:]) for row in detector.table(detector.MICROBOONE))["field"] == (
+        "kV/cm", "MicroBooNE's operating value, 70 kV on the cathode")
+
+
+def test_the_table_shows_what_was_changed():
+    changed = detector.MICROBOONE._replace(lifetime=3000.0)
+    new, old = (dict((row[0], row[1:]) for row in detector.table(paper))
+                for paper in (changed, detector.MICROBOONE))
+    assert [name for name in old if new[name] != old[name]] == ["lifetime"]
+    assert new["lifetime"][0] == 3000

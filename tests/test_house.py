@@ -16,13 +16,14 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 # Floors from the ground up. A room may import earlier rooms of its own floor and what is granted.
 FLOORS = {
     "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "cells", "slots", "batches",
-               "tables", "model", "detector", "traces", "wires", "likelihood",
-               "nuisance"],
+               "tables", "model", "detector", "traces", "wires", "response",
+               "noise", "convolve", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
-    "chamber": ["stepping", "matter", "shower", "track", "transport"],
+    "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
+    "reco": ["owners", "deconvolve"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
-    "roof": ["exchange", "hepdata", "publication", "show"],
+    "roof": ["chain", "exchange", "hepdata", "publication", "show"],
 }
 GRANTED = {
     "ground": [],

@@ -52,7 +52,7 @@ class Detector(NamedTuple):
     velocity: Given[float, "cm/µs", "Wire-Cell's MicroBooNE parameters"] = 0.1098
     lifetime: Given[float, "µs", "MICROBOONE-NOTE-1003: more than 18 ms"] = 18e3
     diffusion_long: Given[float, "cm²/µs", "measured in MicroBooNE, arXiv 2104.06551"] = 3.74e-6
-    diffusion_trans: Given[float, "cm²/µs", "D_L times the ratio of theory, same"] = 5.85e-6
+    diffusion_trans: Given[float, "cm²/µs", "D_L, and the ratio of Li et al.; see drift"] = 5.85e-6
     w_ion: Given[float, "MeV", "for one electron, Phys. Rev. A 9 (1974) 1438"] = 23.6e-6
     birks: Given[float, "flag", "1: Birks' law instead of the modified box"] = 0.0
     box_alpha: Given[float, "", "ArgoNeuT, JINST 8 P08005"] = 0.93

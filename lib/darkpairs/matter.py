@@ -32,6 +32,7 @@ CRITICAL_ENERGY = 32.84  # MeV, for electrons in the liquid, same
 COLLISIONS = 0.307075  # K = 4π N_A r_e² m_e c² [MeV cm²/mol], PDG 2024, Table 34.1
 
 LOG_TEN = log(10)
+NODES = 128  # of Gauss's integrals; the losses then sum up to a few parts in 10⁵
 LOWEST, DECADES, PER_DECADE = 0.01, 6, 100  # the kernels' grid of energies: MeV, to 10 GeV
 (FLOW_ELECTRON, FLOW_POSITRON, OFTEN_ELECTRON, OFTEN_POSITRON, RADIATES, ANNIHILATES, STRAGGLES,
  BENDS, SLOW, RANGE, MEETS, COMPTON, PAIR) = range(13)  # the columns of `argon`
@@ -46,7 +47,7 @@ class Steps(NamedTuple):
     electron: Given[float, "MeV", "our choice: stops where it is; 1.8 mm of range"] = 0.5
     knock: Given[float, "MeV", "our choice: electrons knocked on with more fly by themselves"] = 1.0
     radiate: Given[float, "MeV", "our choice: photons with more are radiated one by one"] = 0.05
-    single: Given[float, "MeV", "our choice: collisions with less are one Gaussian"] = 0.03
+    single: Given[float, "MeV", "our choice: collisions with less are one Gaussian"] = 0.015
     highland: Given[float, "MeV", "PDG 2024, Eq. 34.16, its logarithm left out"] = 13.6
 
 
@@ -232,7 +233,7 @@ def _integrals(kind, grid, low, high, power, nodes, weights):
 
 def _integral(kind, low, high, power):
     """Do so on the grid of energies; limits may be numbers."""
-    grid, (nodes, weights) = energies(), np.polynomial.legendre.leggauss(48)
+    grid, (nodes, weights) = energies(), np.polynomial.legendre.leggauss(NODES)
     return _integrals(kind, grid, np.broadcast_to(low, grid.shape) + 0.0,
                       np.broadcast_to(high, grid.shape) + 0.0, power, nodes, weights)
 
@@ -270,9 +271,9 @@ def argon(*, detector=MICROBOONE, steps=STEPS):
     gamma = 1 + grid / ELECTRON_MASS
     square = (1 - 1 / gamma) * (1 + 1 / gamma)  # β²
     xi = COLLISIONS / 2 * ARGON_CHARGE / ARGON_MOLAR_MASS * density / square
-    strength = radiative / _integral(0, 1e-9 * grid, grid, 0)
+    strength = radiative / _integral(0, 1e-6 * grid, grid, 0)
     radiates = strength * _integral(0, steps.radiate, grid, -1)
-    flow = collision + strength * _integral(0, 1e-9 * grid, np.minimum(grid, steps.radiate), 0)
+    flow = collision + strength * _integral(0, 1e-6 * grid, np.minimum(grid, steps.radiate), 0)
     knock = steps.knock / grid
     table = np.empty((len(grid), 13))
     table[:, FLOW_ELECTRON] = flow - xi * _integral(1, knock, 0.5, -1)

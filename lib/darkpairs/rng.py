@@ -44,6 +44,12 @@ def stream(sample, stage=""):
     return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little")
 
 
+def check_seed(seed):
+    """Refuse what is not a whole number from 0 to 2⁶³ − 1."""
+    if not 0 <= seed < 2**63 or seed % 1:
+        raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
+
+
 def uniforms(seed, stream, n, draws, *, first=0):
     """Return uniform numbers in [0, 1) for a run of events.
 
@@ -62,8 +68,7 @@ def uniforms(seed, stream, n, draws, *, first=0):
     -------
     ndarray (n, draws)
     """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
+    check_seed(seed)
     if n <= 0 or draws <= 0 or first < 0:
         raise ValueError(f"n = {n}, draws = {draws}, first = {first}; wanted n, draws > 0 and "
                          "first ≥ 0")

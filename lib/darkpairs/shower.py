@@ -132,7 +132,7 @@ def _charged(state, stack, top, out, n, tally, world, argon, papers, particle):
         often = _at(argon, row, part, OFTEN_POSITRON if mine else OFTEN_ELECTRON)
         flow = _at(argon, row, part, FLOW_POSITRON if mine else FLOW_ELECTRON)
         step = min(papers.step, papers.share * energy / flow)
-        happens = often * step >= ahead
+        happens = often * step > ahead
         if happens:
             step = ahead / often
         ahead -= often * step

@@ -80,11 +80,15 @@ def _turn(ux, uy, uz, cosine, sine, cos_phi, sin_phi):
 
 @njit
 def _scatter(state, ux, uy, uz, width):
-    """Deflect by many small angles: a Gaussian of this width in each of two planes [rad]."""
+    """Deflect by many small angles: a Gaussian of this width in each of two planes [rad].
+
+    On the sphere it is exp(cos θ/width²) (Fisher, Proc. R. Soc. A 217 (1953) 295): even all around
+    for a width ≫ 1.
+    """
     state, u = _next(state)
-    square = -2 * width * width * log(1 - u)
-    sine = sqrt(min(square, 1.0)) if square < 0.01 else sqrt(1 - exp(-square))
-    cosine = sqrt(1 - sine * sine)
+    square = width * width
+    drop = -square * log(1 - u * (1 - exp(-2 / square)))  # 1 − cos θ
+    sine, cosine = sqrt(max(drop * (2 - drop), 0.0)), 1 - drop
     state, cos_phi, sin_phi = _azimuth(state)
     return state, _turn(ux, uy, uz, cosine, sine, cos_phi, sin_phi)
 

@@ -215,3 +215,21 @@ class Charge(Rows):
                                     start=np.int64, electrons=np.float32, owner_start=np.int64,
                                     owner=np.int32)
     COUNTS: ClassVar = dict(offsets="r", start="s", owner_start="o")
+
+
+def concatenate(batches):
+    """Return one batch with the events of several of the same type, in their order."""
+    batches = list(batches)
+    if not batches:
+        raise ValueError("nothing to concatenate; wanted at least one batch")
+    joined = {}
+    for name, shape in batches[0].SHAPES.items():
+        parts = [getattr(batch, name) for batch in batches]
+        if shape.endswith("+1"):
+            steps = np.concatenate([np.diff(part) for part in parts])
+            joined[name] = np.concatenate([[0], np.cumsum(steps)])
+        else:
+            joined[name] = np.concatenate(parts)
+    if isinstance(batches[0], Waveforms):
+        joined["owner"] = concatenate([batch.owner for batch in batches])
+    return type(batches[0])(**joined)
