@@ -258,11 +258,11 @@ def test_negative_pions_leave_their_kinetic_energy_alone(argon):
 
 @pytest.mark.parametrize(("sort", "length"), [(PROTON, 119.7), (PION, 149.0)])
 def test_hadrons_meet_nuclei(argon, sort, length):
-    ends = flights(argon, sort, -1.0, 150.0, 600, fates=FATES)
+    ends = flights(argon, sort, -1.0, 150.0, 3000, fates=FATES)
     left = np.array([mover[6] for _, _, mover in ends])
     reach = track.csda_range({PION: 211, PROTON: 2212}[sort], 150.0) * DENSITY
     share = 1 - np.exp(-reach / length)
-    assert (left > 0).mean() == pytest.approx(share, abs=4 * sqrt(share / 600))
+    assert (left > 0).mean() == pytest.approx(share, abs=4 * sqrt(share / 3000))
     for (_, tally, _), kinetic in zip(ends, left, strict=True):
         if kinetic > 0:
             rest = 0.0 if sort == PROTON else CHARGED_PION_MASS - ELECTRON_MASS
@@ -281,6 +281,13 @@ def test_energy_is_visible_escaped_or_unseen(argon, sort, charge):
             assert tally.sum() == pytest.approx(kinetic + rest, rel=1e-11)
             assert rows[:, 3].sum() == pytest.approx(tally[0], rel=1e-12, abs=1e-12)
             assert min(tally.min(), rows[:, 3].min(initial=0)) >= 0
+
+
+def test_a_last_crumb_of_energy_takes_no_time(argon):
+    for kinetic in (1e-3, 1e-9, 1e-17):
+        (rows, _, mover), = flights(argon, PROTON, 1.0, kinetic, 1)
+        assert rows[:, 3].sum() == kinetic
+        assert mover[7] < 1e-6
 
 
 def test_clocks_go_with_the_speed(argon):

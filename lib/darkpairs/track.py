@@ -327,6 +327,7 @@ def _follow(state, sort, mover, free, stack, out, n, tally, world, argon, papers
             return state, n, STOPPED
         rate, reach = _slowing(liquid.table, sort, kinetic)
         if reach <= fates.last:
+            reach *= min(1.0, kinetic / SLOWEST)  # below the table: else a rest would crawl for µs
             _go(mover, reach / 2, MASSES[sort])
             n = _deposit(out, n, tally, world, mover[0], mover[1], mover[2], kinetic, reach,
                          mover[7], particle)
