@@ -147,6 +147,22 @@ def test_soft_collisions_do_not_ask_for_the_charge():
         assert isclose(matter._bhabha(1e7, part), (1 - part + part**2) ** 2, rel_tol=1e-6)
 
 
+def test_a_collision_of_a_slow_positron():
+    """Bhabha's spectrum at γ = 2, from the terms of its amplitude: scattering and annihilation."""
+    gamma, kinetic = 2.0, M
+    for part in (0.1, 0.5, 0.9):
+        s, t = 2 * M * M * (gamma + 1), -2 * M * part * kinetic
+        u = 4 * M * M - s - t
+        scatter = (s**2 + u**2) / 2 + 4 * M**2 * (t - M**2)
+        annihilate = (u**2 + t**2) / 2 + 4 * M**2 * (s - M**2)
+        mixed = (u - 2 * M * M) * (u - 6 * M * M)
+        square = scatter / t**2 + annihilate / s**2 + mixed / (s * t)
+        beta2 = 1 - 1 / gamma**2
+        wanted = 2 * square * part**2 * beta2
+        soft = 2 * ((s**2 + (4 * M * M - s) ** 2) / 2 - 4 * M**4) * (part / t) ** 2 * beta2
+        assert isclose(matter._bhabha(gamma, part), wanted / soft, rel_tol=1e-6)
+
+
 @pytest.mark.parametrize("energy", [0.1, 1.0, 10.0, 100.0])
 def test_annihilation_in_flight_is_heitlers_cross_section(argon, energy):
     """Its closed form: Heitler 1954, § 27, Eq. 8, per electron of the argon."""

@@ -124,14 +124,28 @@ def test_pairs_share_all_energy(energy):
 def test_compton_photons_follow_klein_and_nishina(energy):
     kappa = energy / M
 
-    def law(left):  # dσ/dE′ of PDG-like textbooks, with cos θ from Compton's formula
+    def law(left):  # the usual form, with cos θ from Compton's formula
         cosine = 1 - (1 / left - 1) / kappa
         return left + 1 / left - 1 + cosine**2
 
+    for left in (1 / (1 + 1.9 * kappa), 0.99, 1.0):
+        verb = [shower.klein_nishina(energy, x) for x in (left, 1.0)]
+        assert isclose(verb[0] / verb[1], law(left) / law(1.0), rel_tol=1e-9)
     made = events("compton", energy)
     assert against(made[:, 0, 7] / energy, law, 1 / (1 + 2 * kappa), 1.0) > 0.01
     assert stats.kstest(np.arctan2(made[:, 0, 5], made[:, 0, 4]) / (2 * pi) + 0.5,
                         "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("energy", [0.5, 5.0])
+def test_compton_scattering_is_as_frequent_as_nist_says(energy):
+    """Electrons are bound in XCOM, and may radiate: seen below 0.1 and above 100 MeV."""
+    left = np.geomspace(1 / (1 + 2 * energy / M), 1.0, 20_001)
+    total = np.trapezoid(shower.klein_nishina(energy, left), left)
+    electrons = matter.MICROBOONE.density / 39.948 * 6.02214e23 * 18
+    assert isclose(total * electrons, matter.photon_rates(energy)[0], rel_tol=0.005)
+    with pytest.raises(ValueError, match=r"photons of 0 MeV; wanted energies > 0"):
+        shower.klein_nishina([1.0, 0.0], 0.5)
 
 
 def test_mean_energy_of_compton_electrons():
@@ -151,17 +165,22 @@ def test_pairs_follow_bethe_and_heitler(energy):
         a, b = (max(0, x - 4 / 3 * np.log(18)) for x in (a, b))
         return (part**2 + (1 - part) ** 2) * a + 2 / 3 * part * (1 - part) * b
 
+    x = np.linspace(1e-3, 1 - 1e-3, 7) * (1 - 2 * M / energy) + M / energy
+    verb, slow = shower.pair_sharing(energy, x), np.array([law(at) for at in x])
+    assert np.allclose(verb / verb.max(), slow / slow.max())
     parts = (events("pair", energy)[:, 0, 7] + M) / energy
     assert against(parts, law, M / energy, 1 - M / energy) > 0.01
 
 
 def test_pairs_of_high_energy_are_screened_in_full():
     """1 − 4/3 x(1 − x): PDG 2024, Eq. 34.32."""
-    parts = (events("pair", 1e4)[:, 1, 7] + M) / 1e4
-    counts = np.histogram(parts, bins=10, range=(0, 1))[0] / len(parts)
-    edges = np.linspace(0, 1, 11)
-    whole = edges - 2 / 3 * edges**2 + 4 / 9 * edges**3
-    assert np.allclose(counts, np.diff(whole) / whole[-1], rtol=0.07)
+    x = np.linspace(0, 1, 1001)
+    assert np.allclose(shower.pair_sharing(1e4, x)[10:-10],
+                       9 / 7 * (1 - 4 / 3 * x * (1 - x))[10:-10], rtol=0.05)
+    for energy in (1.5, 20.0, 1e4):
+        assert isclose(np.trapezoid(shower.pair_sharing(energy, x), x), 1, rel_tol=5e-3)
+    with pytest.raises(ValueError, match=r"photon of 1 MeV makes no pair; wanted more than 1.022"):
+        shower.pair_sharing(1.0, 0.5)
 
 
 @pytest.mark.parametrize("energy", [1.0, 20.0, 1000.0])
@@ -261,10 +280,7 @@ def test_room_and_company_change_nothing():
     assert (alone[0] == first[:rows[1]]).all()
     deep = cascades(shower.ELECTRON, 200.0, 6, deep=500)
     assert (deep[0] == first).all()
-
-
-def test_a_full_stack_is_told():
-    assert cascades(shower.ELECTRON, 200.0, 6, deep=4)[2].min() == -1
+    assert cascades(shower.ELECTRON, 200.0, 6, deep=4)[2].min() == -1  # a full stack is told
 
 
 def test_a_slow_positron_ends_as_two_photons():
@@ -371,3 +387,13 @@ def test_finer_steps_change_little(showers):
         energy = rows[:, 3] / rows[:, 3].sum()
         assert abs((depth * energy).sum() - 3.65) < 0.2
         assert abs(energy[aside < 3].sum() - 0.56) < 0.02
+
+
+def test_single_events_come_as_often_as_they_should():
+    """An electron of 1 GeV makes seven whole steps of 3 mm with the chance exp(−2.1 cm/path)."""
+    box = detector.MICROBOONE._replace(length=2.0, jacket=0.0)  # the seventh leads out
+    wanted = np.exp(-2.1 * matter.argon()[500, matter.OFTEN_ELECTRON])
+    rows, _, ends = cascades(shower.ELECTRON, 1000.0, 10_000, box=box, start=(128.0, 0.0, 0.0))
+    whole = np.bincount(rows[rows[:, 4] == 0.3, 6].astype(int), minlength=10_000)
+    straight = (whole == 7) & (np.diff(ends, prepend=0) == 7)
+    assert stats.binomtest(int(straight.sum()), 10_000, wanted).pvalue > 0.01

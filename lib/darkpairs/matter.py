@@ -266,7 +266,12 @@ def argon(*, detector=MICROBOONE, steps=STEPS):
     steps : Steps
         Where losses stop flowing, and the width of scattering.
     """
-    grid, density = energies(), detector.density
+    return _argon(detector.density, steps).copy()
+
+
+@lru_cache(maxsize=8)
+def _argon(density, steps):
+    grid = energies()
     compton, photo, pair, collision, radiative = _nist() * density
     gamma = 1 + grid / ELECTRON_MASS
     square = (1 - 1 / gamma) * (1 + 1 / gamma)  # β²

@@ -14,8 +14,10 @@ electrons and photons do to electrons conserves momentum; the room for rows chan
 
 from math import cos, exp, log, pi, sin, sqrt
 
+import numpy as np
+
 from darkpairs._jit import apart, njit
-from darkpairs.constants import ELECTRON_MASS, SPEED_OF_LIGHT
+from darkpairs.constants import ALPHA, ELECTRON_MASS, HBARC, SPEED_OF_LIGHT
 from darkpairs.kinematics import _azimuth
 from darkpairs.matter import (
     ANNIHILATES,
@@ -49,6 +51,52 @@ DEEP = 64  # rows of a stack that cascades of 10 GeV do not fill
 AHEAD = (1.0, 0.0, 1.0, 0.0)  # cosine and sine of the angle and of the azimuth: no turn
 EVEN = 2.0  # MeV; below, pairs share their energy evenly, as in the Geant4 Physics Reference Manual
 FEW = 1 / 16  # collisions below this times mean²/ξ widen a thin step by less than its mean loss
+
+
+def klein_nishina(energy, left):
+    """Return how a photon loses energy to an electron: dσ/dε [cm²] for one electron at rest.
+
+    Klein and Nishina 1929; PDG 2024, Sec. 34.4.2. All recoil photons have ε from 1/(1 + 2E/m) to 1.
+
+    Parameters
+    ----------
+    energy : array-like (...)
+        Of the photon [MeV], > 0.
+    left : array-like (...)
+        The part ε of it that the scattered photon has; beyond its limits the answer is 0.
+    """
+    energy, left = np.asarray(energy, dtype=np.float64), np.asarray(left, dtype=np.float64)
+    if not (energy > 0).all():  # refuses NaN too
+        raise ValueError(f"photons of {energy.min():g} MeV; wanted energies > 0")
+    allowed = (left >= 1 / (1 + 2 * energy / ELECTRON_MASS)) & (left <= 1)
+    inside = np.where(allowed, left, 1.0)
+    turn = ELECTRON_MASS / energy * (1 / inside - 1)  # 1 − cos θ, Compton's formula
+    radius = ALPHA * HBARC / ELECTRON_MASS  # of the electron, classical
+    shape = 1 / inside + inside - turn * (2 - turn)
+    return np.where(allowed, np.pi * radius**2 * ELECTRON_MASS / energy * shape, 0.0)
+
+
+def pair_sharing(energy, part):
+    """Return the density of the part x of a photon's energy that one lepton of a pair takes.
+
+    Bethe and Heitler with the screening of argon; even below 2 MeV. Screened fully, at high
+    energies, it is 9/7 (1 − 4/3 x(1 − x)).
+
+    Parameters
+    ----------
+    energy : float
+        Of the photon [MeV], above two masses of the electron; less is refused with a ValueError.
+    part : array-like (...)
+        Its part x; where a lepton would have less than its mass, the density is 0.
+    """
+    if not energy > 2 * ELECTRON_MASS:
+        raise ValueError(f"a photon of {energy:g} MeV makes no pair; wanted more than 1.022 MeV")
+    part, least = np.asarray(part, dtype=np.float64), ELECTRON_MASS / energy
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    shape = np.array([_shared(energy, x) for x in 0.5 + (0.5 - least) * nodes])
+    total = (0.5 - least) * (weights * shape).sum()
+    found = [_shared(energy, x) if least < x < 1 - least else 0.0 for x in part.ravel()]
+    return np.array(found).reshape(part.shape) / total
 
 
 @apart
@@ -297,12 +345,11 @@ def _compton(state, stack, top, old, energy):
     return state, _lay(stack, top, old, (sqrt(1 - sine * sine), sine, -c, -s), ELECTRON, given)
 
 
-@njit
-def _sharing(energy, part):
-    """Shape of dσ/dx for the part x of a photon's energy that one lepton of a pair takes.
-
-    Bethe and Heitler with screening, as in `matter`; screened fully it is 1 − 4/3 x(1 − x).
-    """
+@apart
+def _shared(energy, part):
+    """Shape of dσ/dx for the part x of a photon's energy that one lepton of a pair takes."""
+    if energy < EVEN:
+        return 1.0
     product = part * (1 - part)
     first, second = _screen(136 * ARGON_CHARGE ** (-1 / 3) * ELECTRON_MASS / (energy * product))
     return (1 - 2 * product) * first + 2 / 3 * product * second
@@ -312,12 +359,12 @@ def _sharing(energy, part):
 def _pair(state, stack, top, old, energy):
     """Turn a photon into e⁻ and e⁺: an even part is thrown, and the shape of its law decides."""
     least = ELECTRON_MASS / energy
-    highest, _ = _screen(136 * ARGON_CHARGE ** (-1 / 3) * least * 4)
+    highest = 1.0 if energy < EVEN else _screen(136 * ARGON_CHARGE ** (-1 / 3) * least * 4)[0]
     while True:
         state, u = _next(state)
         state, v = _next(state)
         part = least + (1 - 2 * least) * u
-        if energy < EVEN or v * highest < _sharing(energy, part):
+        if v * highest < _shared(energy, part):
             break
     state, turn = _narrow(state, part * energy)
     top = _lay(stack, top, old, turn, ELECTRON, part * energy - ELECTRON_MASS)
