@@ -167,6 +167,11 @@ def test_labels_ride_along_and_change_nothing():
         assert np.array_equal(getattr(found, name), getattr(other, name))
 
 
+def test_a_piece_without_energy_has_no_charge_whatever_its_length():
+    found = drift.arrivals(deposits([[1.0, 0, 5]] * 2, energy=0.0, dx=[0.0, 0.3]))
+    assert found.charge.tolist() == [0, 0]
+
+
 def test_strided_columns_are_read_as_they_are():
     given = scattered(30, 5)
     rows = np.column_stack([given.position, given.energy, given.dx, given.time])
@@ -185,7 +190,8 @@ def test_events_without_deposits():
 @pytest.mark.parametrize("wrong", [
     dict(position=[-0.01, 0, 5]), dict(position=[1, 117, 5]), dict(position=[1, 0, np.nan]),
     dict(energy=-1.0), dict(energy=np.nan), dict(energy=np.inf), dict(dx=0.0), dict(dx=-0.3),
-    dict(dx=0.0, energy=0.0), dict(dx=np.nan), dict(time=np.inf), dict(dx=1e-320, energy=1e3)],
+    dict(dx=-0.3, energy=0.0), dict(dx=np.nan), dict(time=np.inf), dict(time=np.nan),
+    dict(dx=np.nan, energy=0.0), dict(dx=1e-320, energy=1e3)],
     ids=str)
 def test_impossible_deposits_are_refused(wrong):
     one = dict(position=[1.0, 0, 5], energy=1.0, dx=0.3, time=0.0) | wrong

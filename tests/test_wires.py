@@ -55,8 +55,8 @@ def test_nearly_every_point_has_a_wire_on_each_plane():
     counts = np.array(wires.counts(HERE))
     assert (where >= 0).all()
     assert (where[:, 2] < counts[2]).all()
-    # The slanted planes are 2400.6 pitches wide, and no wire stands in the last 0.6: two corners
-    # of 0.4 mm² in the plane
+    # The slanted planes are 2400.6 pitches wide, and no wire stands in the last 0.6: a corner
+    # of 4 mm² in each
     assert (where[:, :2] < counts[:2] + 0.61).all()
     assert (where[:, :2] >= counts[:2]).mean() < 1e-5
 

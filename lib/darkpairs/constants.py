@@ -12,6 +12,7 @@ ALPHA = 1 / 137.035999177  # fine-structure constant at Q² = 0, CODATA 2022
 ELECTRIC_CHARGE = sqrt(4 * pi * ALPHA)  # e in natural units, 0.3028
 HBARC = 197.3269804e-13  # MeV cm, CODATA 2022 (exact)
 SPEED_OF_LIGHT = 2.99792458e4  # cm/µs, SI (exact)
+ELEMENTARY_CHARGE = 1.602176634e-4  # fC, SI (exact)
 AVOGADRO = 6.02214076e23  # 1/mol, SI (exact)
 
 FERMI_CONSTANT = 1.1663788e-11  # 1/MeV², PDG 2024

@@ -35,7 +35,7 @@ class Filters(NamedTuple):
     across_collection: Given[float, "1/wire", "the same for Y: hardly any"] = 5.0
     ridge: Given[float, "", "added to |R|² in parts of its largest; our choice"] = 1e-4
     tight: Given[float, "MHz", "frequencies well below go, U and V; our choice"] = 0.012
-    reach: Given[float, "wires", "neighbours a filter takes in; our choice"] = 9.0
+    reach: Given[float, "wires", "neighbours a filter takes in; our choice"] = 5.0
     threshold: Given[float, "σ", "of the noise left by the tight filter; our choice"] = 4.0
     go_on: Given[float, "σ", "of the noise left by the loose one; our choice"] = 3.0
     pad: Given[float, "ticks", "added on both sides of what is above; our choice"] = 6.0
@@ -69,88 +69,95 @@ def charge(waveforms, detector=MICROBOONE, *, filters=FILTERS):
 
 def images(waveforms, detector=MICROBOONE, *, filters=FILTERS, tight=False):
     """Return the filtered blocks, for a look: a list of ndarray (wires, ticks) [electrons]."""
-    everything = slice(0, len(waveforms.plane))
-    table, plan, length = _plan(waveforms, everything, 0, detector, filters)
-    kernel = _kernels(detector, filters)[int(tight)]
-    rows, = _filter(waveforms, everything, table, plan, length, detector, filters, [kernel])
-    return [rows[plan.goal[b]:plan.goal[b] + table[b, 4] * length[b]].reshape(
-        table[b, 4], length[b])[:, :table[b, 5]] for b in range(len(table))]
+    table, plan, rows = _filtered(waveforms, 0, len(waveforms), detector, filters)
+    return [rows[int(tight)][goal:goal + width * n].reshape(width, n)[:, :ticks] for
+            goal, n, width, ticks in zip(plan.goal, plan.length, table[:, 4], table[:, 5],
+                                         strict=True)]
 
 
 @lru_cache(maxsize=256)
-def inverse(detector, filters, n, tight=False):
-    """Return the filter for rows of n ticks, ndarray (3, 2 reach + 1, n//2 + 1) of complex64.
+def inverse(detector, filters, n):
+    """Return the loose filter for rows of n ticks, ndarray (3, 2 reach + 1, n//2 + 1) of complex64.
 
-    For a wave of wave number k across the wires and frequency f, it is
-    W(k) T(f) R* / (|R|² + λ), R being the response; Wiener's form, with a constant λ.
+    For waves of wave number k across the wires and of frequency f, with the response R(k, f), it
+    makes Σ_k |G R − W(k) T(f)|² + λ Σ_d |G_d|² smallest, G(k) = Σ_d G_d exp(−2πikd) over the few
+    neighbours: Wiener's inverse, with a constant λ, that knows how far it may reach.
     """
-    forward = response.spectrum(detector, n).astype(np.complex128)
+    fine = -(-response.table(detector).adc.shape[2] // n)  # so many times finer is long enough
+    forward = response.spectrum(detector, fine * n)[..., ::fine]
     halo, reach = forward.shape[1] // 2, int(filters.reach)
     k = np.fft.fftfreq(_ANGLES)
-    waves = np.exp(-2j * np.pi * np.outer(k, np.arange(-halo, halo + 1)))
-    r = np.einsum("kd,pdf->pkf", waves, forward)
+    r = np.einsum("kd,pdf->fpk", _waves(k, halo), forward)
     f = np.fft.rfftfreq(n, detector.tick)  # MHz
-    power = np.abs(r) ** 2
-    ridge = filters.ridge * power.max(axis=(1, 2), keepdims=True)
     width = np.array([filters.across_induction] * 2 + [filters.across_collection])
-    shape = np.exp(-0.5 * (k / width[:, None]) ** 2)[:, :, None] * np.exp(
-        -0.5 * (f / filters.time) ** 2)
-    g = shape * r.conj() / (power + ridge)
-    if tight:
-        g[:2] *= 1 - np.exp(-((f / filters.tight) ** 2))
-    g[:, :, f > 4 * filters.time] = 0
-    back = np.exp(2j * np.pi * np.outer(np.arange(-reach, reach + 1), k)) / _ANGLES
-    kernel = np.einsum("dk,pkf->pdf", back, g).astype(np.complex64)
+    wanted = np.exp(-0.5 * (k / width[:, None]) ** 2) * np.exp(
+        -0.5 * (f / filters.time) ** 2)[:, None, None]
+    waves = _waves(k, reach)
+    system = np.einsum("kd,fpk,ke->fpde", waves.conj(), np.abs(r) ** 2, waves) / _ANGLES
+    ridge = filters.ridge * (np.abs(r) ** 2).max(axis=(0, 2))
+    system += ridge[:, None, None] * np.eye(2 * reach + 1)
+    goal = np.einsum("kd,fpk->fpd", waves.conj(), r.conj() * wanted) / _ANGLES
+    kernel = np.linalg.solve(system, goal[..., None])[..., 0]
+    kernel[f > 4 * filters.time] = 0
+    kernel = np.ascontiguousarray(kernel.transpose(1, 2, 0), dtype=np.complex64)
     kernel.flags.writeable = False
     return kernel
+
+
+def _waves(k, reach):
+    """Return exp(−2πikd) for neighbours d from −reach to reach, ndarray (len(k), 2 reach + 1)."""
+    return np.exp(-2j * np.pi * np.outer(k, np.arange(-reach, reach + 1)))
+
+
+@lru_cache(maxsize=256)
+def tightening(detector, filters, n):
+    """Return what makes the tight filter of the loose one, ndarray (n//2 + 1) of float32."""
+    f = np.fft.rfftfreq(n, detector.tick)
+    return (1 - np.exp(-((f / filters.tight) ** 2))).astype(np.float32)
 
 
 @lru_cache(maxsize=512)
 def remaining_noise(detector, filters, n, tight=False):
     """Return the noise of one tick after the filter, for a wire of 1 ADC, ndarray (3,) [e⁻]."""
-    power = (np.abs(inverse(detector, filters, n, tight)) ** 2).sum(axis=1)  # wires are unrelated
+    power = (np.abs(inverse(detector, filters, n)) ** 2).sum(axis=1)  # wires are unrelated
+    if tight:
+        power[:2] *= tightening(detector, filters, n) ** 2
     twice = np.full(n // 2 + 1, 2.0)  # waves of negative frequency
     twice[[0, -1]] = 1.0
     return np.sqrt((power * twice * noise.spectrum(detector, n)).sum(axis=1)) / n
 
 
-def _kernels(detector, filters):
-    """Return the loose and the tight filter as functions of the length."""
-    return [lambda n, tight=tight: inverse(detector, filters, n, tight) for tight in (False, True)]
-
-
-def _plan(waveforms, blocks, first, detector, filters):
-    """Return columns event, plane, wire, tick, wires, ticks of blocks; their plan and lengths."""
-    event = np.searchsorted(waveforms.offsets, np.arange(blocks.start, blocks.stop), "right") - 1
-    table = np.column_stack([event - first] + [getattr(waveforms, name)[blocks] for name in (
+def _filtered(waveforms, first, last, detector, filters):
+    """Return columns event, plane … ticks of blocks, their plan, and the two filtered canvases."""
+    blocks = slice(int(waveforms.offsets[first]), int(waveforms.offsets[last]))
+    event = np.repeat(np.arange(last - first), np.diff(waveforms.offsets[first:last + 1]))
+    table = np.column_stack([event] + [getattr(waveforms, name)[blocks] for name in (
         "plane", "wire", "tick", "wires", "ticks")]).astype(np.int64)
-    length = convolve.length(np.maximum(table[:, 5], response.table(detector).adc.shape[2]))
-    return table, convolve.plan(table[:, 4], length, int(filters.reach)), length
-
-
-def _filter(waveforms, blocks, table, plan, length, detector, filters, kernels):
-    """Run blocks through filters."""
-    pedestal = np.array([detector.pedestal_induction] * 2 + [detector.pedestal_collection])
+    sources = _sources(table, int(filters.reach))
+    length = convolve.length(table[:, 5])
+    plan = convolve.plan(table[:, 4], sources[:, 0] - table[:, 2], sources[:, 1], length)
+    pedestal = np.array([detector.pedestal_induction] * 2 + [detector.pedestal_collection],
+                        dtype=np.float32)
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
-    _gather(table, waveforms.start[blocks], waveforms.adc, pedestal, int(filters.reach),
-            plan.source, length, canvas)
-    return convolve.run(plan, canvas, table[:, 1], table[:, 4], int(filters.reach), kernels)
+    _gather(table, sources, waveforms.start[blocks], waveforms.adc, pedestal, plan.source, length,
+            canvas)
+    return table, plan, convolve.run(plan, canvas, table[:, 1],
+                                     lambda n: inverse(detector, filters, n),
+                                     also=lambda n: tightening(detector, filters, n),
+                                     where=table[:, 1] < 2)
 
 
 def _page(waveforms, first, last, detector, filters):
     """Find the regions of a few events; return them with their samples and owners."""
-    blocks = slice(int(waveforms.offsets[first]), int(waveforms.offsets[last]))
-    table, plan, length = _plan(waveforms, blocks, first, detector, filters)
-    loose, tight = _filter(waveforms, blocks, table, plan, length, detector, filters,
-                           _kernels(detector, filters))
+    table, plan, (loose, tight) = _filtered(waveforms, first, last, detector, filters)
     rms = [noise.rms(detector, wires.lengths(detector, p)) for p in range(3)]
     dead = wires.dead(detector)
     alive = np.concatenate([np.where(dead[p], np.inf, rms[p]) for p in range(3)])
     begin = np.concatenate([[0], np.cumsum(wires.counts(detector))])
-    left = np.array([[remaining_noise(detector, filters, n, sort) for n in length.tolist()]
+    left = np.array([[remaining_noise(detector, filters, n, sort) for n in plan.length.tolist()]
                      for sort in (False, True)]).reshape(2, -1, 3)
-    look = np.array(filters)[-5:]
-    search = (table, plan.goal, length, loose, tight, left, begin, alive, look)
+    search = (table, plan.goal, plan.length, loose, tight, left, begin, alive,
+              np.array(filters)[-5:])
     regions = np.zeros((2 * table[:, 4].sum(), 6), dtype=np.int64)
     found = _regions(*search, regions)
     if found > len(regions):  # come again with room for all
@@ -160,7 +167,7 @@ def _page(waveforms, first, last, detector, filters):
     regions = regions[np.lexsort(regions.T[[3, 2, 1, 0]])]
     start = np.concatenate([[0], np.cumsum(regions[:, 4])])
     electrons = np.empty(start[-1], dtype=np.float32)
-    _sum(table, plan.goal, length, loose, regions, start, int(filters.base), electrons)
+    _sum(table, plan.goal, plan.length, loose, regions, start, int(filters.base), electrons)
     error = left[0][regions[:, 5], regions[:, 1]] * alive[begin[regions[:, 1]] + regions[:, 2]]
     return (regions[:, :5] + [first, 0, 0, 0, 0], start, electrons, error,
             *owners(waveforms.owner, regions, first, last, begin))
@@ -184,21 +191,44 @@ def _bind(waveforms, pages):
 
 
 @apart
-def _gather(table, start, adc, pedestal, reach, source, length, canvas):
+def _sources(table, reach):
+    """Return the first wire, and how many, that a block and its neighbours have samples of."""
+    sources = np.empty((len(table), 2), dtype=np.int64)
+    for b in range(len(table)):
+        low, high = table[b, 2], table[b, 2] + table[b, 4]
+        for c in range(len(table)):
+            if _meet(table[b], table[c], reach):
+                low = min(low, max(table[c, 2], table[b, 2] - reach))
+                high = max(high, min(table[c, 2] + table[c, 4],
+                                     table[b, 2] + table[b, 4] + reach))
+        sources[b, 0], sources[b, 1] = low, high - low
+    return sources
+
+
+@njit
+def _meet(one, other, reach):
+    """Tell whether two blocks share ticks on wires not farther apart than `reach`."""
+    return (one[0] == other[0] and one[1] == other[1]
+            and other[2] < one[2] + one[4] + reach and one[2] - reach < other[2] + other[4]
+            and other[3] < one[3] + one[5] and one[3] < other[3] + other[5])
+
+
+@apart
+def _gather(table, sources, start, adc, pedestal, goal, length, canvas):
     """Lay out each block with its neighbours' samples on both sides, where there are any."""
     for b in range(len(table)):
-        event, plane, wire, tick, width, ticks = table[b]
+        first, last = sources[b, 0], sources[b, 0] + sources[b, 1]
         for c in range(len(table)):
-            if table[c, 0] != event or table[c, 1] != plane:
+            if not _meet(table[b], table[c], table[b, 2] + last):
                 continue
-            low, high = max(wire - reach, table[c, 2]), min(wire + width + reach,
-                                                            table[c, 2] + table[c, 4])
-            t0, t1 = max(tick, table[c, 3]), min(tick + ticks, table[c, 3] + table[c, 5])
-            for w in range(low, high):
-                goes = source[b] + (w - wire + reach) * length[b] - tick
-                comes = start[c] + (w - table[c, 2]) * table[c, 5] - table[c, 3]
-                for t in range(t0, t1):
-                    canvas[goes + t] = adc[comes + t] - pedestal[plane]
+            a = max(table[b, 3], table[c, 3])
+            ticks = min(table[b, 3] + table[b, 5], table[c, 3] + table[c, 5]) - a
+            for w in range(max(first, table[c, 2]), min(last, table[c, 2] + table[c, 4])):
+                goes = goal[b] + (w - first) * length[b] + a - table[b, 3]
+                comes = start[c] + (w - table[c, 2]) * table[c, 5] + a - table[c, 3]
+                row, samples = canvas[goes:goes + ticks], adc[comes:comes + ticks]
+                for t in range(ticks):
+                    row[t] = samples[t] - pedestal[table[b, 1]]
 
 
 @apart

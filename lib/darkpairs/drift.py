@@ -47,8 +47,8 @@ def arrivals(deposits, detector=MICROBOONE):
     Raises
     ------
     ValueError
-        If a deposit lies outside the active volume, has no length, or is not made of finite
-        numbers ≥ 0; or if a property of the chamber makes no sense.
+        If a deposit lies outside the active volume, has energy but no length, or is not made of
+        finite numbers; or if a property of the chamber makes no sense.
     """
     detector = _checked(detector)
     k = len(deposits.energy)
@@ -61,7 +61,7 @@ def arrivals(deposits, detector=MICROBOONE):
         raise ValueError(
             f"deposit {bad} at {deposits.position[bad].tolist()} cm, with {deposits.energy[bad]} "
             f"MeV on {deposits.dx[bad]} cm after {deposits.time[bad]} µs; wanted a point in the "
-            "active volume, an energy ≥ 0, a length > 0 and a finite time")
+            "active volume, an energy ≥ 0 on a length > 0 and a finite time")
     return Arrivals(event=deposits.event, kind=deposits.kind, weight=deposits.weight,
                     offsets=deposits.offsets, charge=charge, tick=tick, wire=wire,
                     sigma_tick=sigma_tick, sigma_wire=sigma_wire, particle=deposits.particle)
@@ -150,10 +150,10 @@ def _escaping(dedx, detector):
 
 
 @njit
-def _cloud(x, energy, dx, time, detector):
+def _cloud(x, energy, dedx, time, detector):
     """One deposit's cloud: its charge, its tick, and its widths in ticks and in wires."""
     drifting = x / detector.velocity
-    freed = energy / detector.w_ion * _escaping(energy / dx, detector)
+    freed = energy / detector.w_ion * _escaping(dedx, detector)
     charge = freed * exp(-drifting / detector.lifetime)
     tick = detector.trigger + (time + drifting) / detector.tick
     along = sqrt(2 * detector.diffusion_long * drifting) / (detector.velocity * detector.tick)
@@ -167,11 +167,12 @@ def _many(position, energy, dx, time, detector, body, slopes,
     """Fill the clouds of all deposits; return the first one that cannot be, or −1."""
     for i in range(len(energy)):
         x, y, z = position[i]
-        fits = dx[i] > 0.0 and 0.0 <= energy[i] / dx[i] < inf and isfinite(time[i])
+        dedx = energy[i] / dx[i] if energy[i] > 0.0 else 0.0
+        fits = energy[i] >= 0.0 and dx[i] >= 0.0 and dedx < inf and isfinite(time[i])
         if not (fits and _contains(body, (x, y, z))):
             return i
         charge[i], tick[i], sigma_tick[i], sigma_wire[i] = _cloud(
-            x, energy[i], dx[i], time[i], detector)
+            x, energy[i], dedx, time[i], detector)
         for plane in range(3):
             wire[i, plane] = _place(slopes, plane, y, z)
     return -1

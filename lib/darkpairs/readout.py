@@ -11,6 +11,7 @@ wire; a block begins and ends quiet; names of particles change no sample.
 
 from functools import lru_cache
 from math import erf, floor, sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,10 +21,13 @@ from darkpairs.detector import MICROBOONE
 from darkpairs.rng import check_seed, stream
 from darkpairs.traces import Waveforms
 
-GROUP = 32  # wires that share their blocks
-CELL = 32  # ticks: blocks begin and end at multiples of it
-BEFORE, AFTER = 48.0, 64.0  # ticks kept around charge; a response lasts about −10 to +40
+GROUP = 16  # wires that share their blocks
+CELL = 8  # ticks: blocks begin and end at multiples of it
+BEFORE, AFTER = 24.0, 32.0  # ticks kept around charge; a response lasts about −10 to +30
+LEAST = 2500.0  # electrons in a cell that are worth a block; about 3500 stand out of the noise
 _REACH = 4.0  # widths of a cloud that are followed; beyond are 6e-5 of it
+_FAR = 5.5  # widths that the table of the Gaussian spans on both sides
+_GAUSS = np.array([0.5 * (1 + erf(x * sqrt(0.5))) for x in np.linspace(-_FAR, _FAR, 4097)])
 _PAGE = 8  # events whose blocks are transformed together
 
 
@@ -63,30 +67,31 @@ def _setup(detector, noisy):
 
 
 def _page(arrivals, first, last, detector, setup, seed):
-    """Make the blocks of a few events: columns event, plane, wire, tick, wires, ticks; samples."""
+    """Make the blocks of a few events; return their event, plane … ticks, and their samples."""
     counts, begin, alive, rms, pedestal, pool = setup
     _, neighbours, shortest = response.table(detector).adc.shape
-    halo = neighbours // 2
-    offsets = arrivals.offsets[first:last + 1]
-    cloud = (arrivals.wire, arrivals.tick, arrivals.sigma_wire, arrivals.sigma_tick)
+    rows = slice(int(arrivals.offsets[first]), int(arrivals.offsets[last]))
+    clouds = Clouds(arrivals.wire[rows], arrivals.tick[rows], arrivals.sigma_wire[rows],
+                    arrivals.sigma_tick[rows], arrivals.charge[rows],
+                    arrivals.offsets[first:last + 1] - arrivals.offsets[first])
     groups = np.concatenate([[0], np.cumsum(-(-counts // GROUP))])
     grid = np.zeros((last - first, groups[-1], -(-int(detector.ticks) // CELL)), dtype=np.int32)
-    blocks = np.zeros((_find(*cloud, offsets, counts, groups, halo, grid), 6), dtype=np.int32)
-    _outline(*cloud, offsets, counts, groups, halo, grid, blocks, int(detector.ticks))
-    _, plane, _, tick, width, ticks = blocks.T
-    edge = (tick == 0) | (tick + ticks == int(detector.ticks))
-    length = convolve.length(np.maximum(ticks + np.where(edge, 2 * CELL, 0), shortest))
-    plan = convolve.plan(width, length, halo)
+    blocks = np.zeros((_find(clouds, counts, groups, neighbours // 2, grid), 8), dtype=np.int64)
+    _outline(clouds, counts, groups, neighbours // 2, grid, blocks, int(detector.ticks))
+    _, plane, wire, tick, width, ticks, source, sources = blocks.T
+    edge = (tick == 0) | (tick + ticks == int(detector.ticks))  # nothing may come round the end
+    length = convolve.length(np.maximum(ticks + np.where(edge, AFTER, 0), shortest))
+    plan = convolve.plan(width, source - wire, sources, length)
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
-    _splat(*cloud, arrivals.charge, offsets, counts, groups, halo, grid, blocks, plan.source,
-           length, canvas)
-    wave, = convolve.run(plan, canvas, plane, width, halo, [lambda n: _kernel(detector, n)])
-    start = np.concatenate([[0], np.cumsum(width.astype(np.int64) * ticks)])
+    _splat(clouds, counts, groups, neighbours // 2, grid, blocks, plan.source, length, canvas)
+    wave, _ = convolve.run(plan, canvas, plane, lambda n: _kernel(detector, n))
+    start = np.concatenate([[0], np.cumsum(width * ticks)])
     adc = np.empty(start[-1], dtype=np.int16)
     _digitise(wave, plan.goal, length, blocks, start, begin, alive, rms, pedestal, pool,
               np.uint64(seed), np.uint64(stream("readout", "noise")),
-              arrivals.event[first:last], 2.0**detector.bits - 1, int(detector.ticks), adc)
-    return blocks[:, 0] + first, blocks[:, 1:], start, adc
+              arrivals.event[first:last], np.float32(2.0**detector.bits - 1),
+              int(detector.ticks), adc)
+    return blocks[:, 0] + first, blocks[:, 1:6], adc
 
 
 @lru_cache(maxsize=256)
@@ -97,27 +102,41 @@ def _kernel(detector, n):
 
 def _bind(arrivals, pages):
     """Bind pages into one batch."""
-    blank = (np.zeros(0, np.int64), np.zeros((0, 5), np.int32), np.zeros(1, np.int64),
-             np.zeros(0, np.int16))
+    blank = (np.zeros(0, np.int64), np.zeros((0, 5), np.int64), np.zeros(0, np.int16))
     pages = pages or [blank]
-    event, blocks, _, adc = (list(parts) for parts in zip(*pages, strict=True))
+    event, blocks, adc = (list(parts) for parts in zip(*pages, strict=True))
     event, blocks, adc = np.concatenate(event), np.concatenate(blocks), np.concatenate(adc)
     plane, wire, tick, width, ticks = blocks.T
     return Waveforms(
         event=arrivals.event, kind=arrivals.kind, weight=arrivals.weight,
         offsets=np.searchsorted(event, np.arange(len(arrivals) + 1)),
         plane=plane, wire=wire, tick=tick, wires=width, ticks=ticks,
-        start=np.concatenate([[0], np.cumsum(width.astype(np.int64) * ticks)]), adc=adc,
+        start=np.concatenate([[0], np.cumsum(width * ticks)]), adc=adc,
         owner=arrivals)
+
+
+class Clouds(NamedTuple):
+    """The arrivals of a few events, as the kernels want them."""
+
+    wire: np.ndarray
+    tick: np.ndarray
+    sigma_wire: np.ndarray
+    sigma_tick: np.ndarray
+    charge: np.ndarray
+    offsets: np.ndarray
+
+
+@njit
+def _read(tick, cells):
+    """Tell whether a tick is read."""
+    return 0 <= tick < cells * CELL
 
 
 @njit
 def _cells(tick, sigma, cells):
-    """First and last cell of ticks that a cloud needs; the first is beyond the last if none."""
+    """First and last cell of ticks that a cloud needs."""
     low = floor((tick - _REACH * sigma - BEFORE) / CELL)
     high = floor((tick + _REACH * sigma + AFTER) / CELL)
-    if floor(tick) < 0 or floor(tick) >= cells * CELL:
-        return 1, 0
     return max(low, 0), min(high, cells - 1)
 
 
@@ -130,32 +149,61 @@ def _range(wire, sigma, extra, count):
 
 
 @apart
-def _find(wire, tick, sigma_wire, sigma_tick, offsets, counts, groups, halo, grid):
-    """Number the blocks: runs of marked cells in each group of wires. Return how many."""
-    blocks = 0
-    for event in range(len(offsets) - 1):
-        page = grid[event]
-        for k in range(offsets[event], offsets[event + 1]):
-            early, late = _cells(tick[k], sigma_tick[k], page.shape[1])
+def _find(clouds, counts, groups, halo, grid):
+    """Number the blocks: runs of marked cells in each group of wires. Return how many.
+
+    A cell of the grid ends up with the number of its block, from 1; with 0 if it has none.
+    """
+    blocks, cells = 0, grid.shape[2]
+    loud = np.zeros(grid.shape[1:], dtype=np.float32)
+    for event in range(len(grid)):
+        page, first, last = grid[event], clouds.offsets[event], clouds.offsets[event + 1]
+        _sum_up(clouds, first, last, groups, loud, 1.0)
+        for k in range(first, last):
+            if not _read(clouds.tick[k], cells):
+                continue
+            early, late = _cells(clouds.tick[k], clouds.sigma_tick[k], cells)
             for plane in range(3):
-                low, high = _range(wire[k, plane], sigma_wire[k], halo, counts[plane])
+                home = groups[plane] + floor(clouds.wire[k, plane]) // GROUP
+                if loud[home, floor(clouds.tick[k]) // CELL] < LEAST:
+                    continue
+                low, high = _range(clouds.wire[k, plane], clouds.sigma_wire[k], halo,
+                                   counts[plane])
                 for group in range(low // GROUP, high // GROUP + 1):
                     page[groups[plane] + group, early:late + 1] = 1
-        for group in range(page.shape[0]):
-            inside = False
-            for cell in range(page.shape[1]):
-                if page[group, cell]:
-                    blocks += not inside
-                    page[group, cell] = blocks
-                inside = page[group, cell] > 0
+        _sum_up(clouds, first, last, groups, loud, 0.0)
+        blocks = _number(page, blocks)
+    return blocks
+
+
+@njit
+def _sum_up(clouds, first, last, groups, loud, factor):
+    """Add the charge of clouds to their cells, or wipe these cells if the factor is 0."""
+    for k in range(first, last):
+        if _read(clouds.tick[k], loud.shape[1]):
+            for plane in range(3):
+                home = groups[plane] + floor(clouds.wire[k, plane]) // GROUP
+                cell = floor(clouds.tick[k]) // CELL
+                loud[home, cell] = factor * (loud[home, cell] + clouds.charge[k])
+
+
+@njit
+def _number(page, blocks):
+    """Number the runs of marked cells of one event, from `blocks` on."""
+    for group in range(page.shape[0]):
+        inside = False
+        for cell in range(page.shape[1]):
+            if page[group, cell]:
+                blocks += not inside
+                page[group, cell] = blocks
+            inside = page[group, cell] > 0
     return blocks
 
 
 @apart
-def _outline(wire, tick, sigma_wire, sigma_tick, offsets, counts, groups, halo, grid, blocks,
-             ticks):
-    """Write event, plane, first wire and tick, wires and ticks of each block."""
-    for event in range(len(offsets) - 1):
+def _outline(clouds, counts, groups, halo, grid, blocks, ticks):
+    """Write event, plane, wire, tick, wires, ticks of each block; first and number of sources."""
+    for event in range(len(grid)):
         page = grid[event]
         for plane in range(3):
             for group in range(groups[plane], groups[plane + 1]):
@@ -163,34 +211,54 @@ def _outline(wire, tick, sigma_wire, sigma_tick, offsets, counts, groups, halo, 
                     if page[group, cell]:
                         block = blocks[page[group, cell] - 1]
                         if block[5] == 0:
-                            block[0], block[1], block[2] = event, plane, counts[plane]
-                            block[3], block[4] = cell * CELL, 0
+                            block[0], block[1], block[3] = event, plane, cell * CELL
+                            block[2] = block[6] = counts[plane]
                         block[5] = min((cell + 1) * CELL, ticks) - block[3]
-        for k in range(offsets[event], offsets[event + 1]):
-            early, late = _cells(tick[k], sigma_tick[k], page.shape[1])
+        for k in range(clouds.offsets[event], clouds.offsets[event + 1]):
+            if not _read(clouds.tick[k], page.shape[1]):
+                continue
+            cell = floor(clouds.tick[k]) // CELL
             for plane in range(3):
-                low, high = _range(wire[k, plane], sigma_wire[k], halo, counts[plane])
-                for group in range(low // GROUP, high // GROUP + 1):
-                    if early <= late:
-                        block = blocks[page[groups[plane] + group, early] - 1]
-                        block[2] = min(block[2], max(low, group * GROUP))
-                        block[4] = max(block[4], min(high, group * GROUP + GROUP - 1) + 1)
-    for block in blocks:
-        block[4] -= block[2]  # the end becomes a number
+                low, high = _range(clouds.wire[k, plane], clouds.sigma_wire[k], 0, counts[plane])
+                for group in range(max(low - halo, 0) // GROUP,
+                                   min(high + halo, counts[plane] - 1) // GROUP + 1):
+                    number = page[groups[plane] + group, cell]
+                    if number:
+                        _widen(blocks[number - 1], low, high, group * GROUP, halo, counts[plane])
+    for block in blocks:  # ends become numbers
+        block[4] -= block[2]
+        block[7] -= block[6]
+
+
+@njit
+def _widen(block, low, high, first, halo, count):
+    """Make a block of the group of wires from `first` on hold what these wires induce in it."""
+    last = min(first + GROUP, count) - 1
+    block[2] = min(block[2], max(low - halo, first))
+    block[4] = max(block[4], min(high + halo, last) + 1)
+    block[6] = min(block[6], max(low, first - halo))
+    block[7] = max(block[7], min(high, last + halo) + 1)
 
 
 @njit
 def _shares(middle, sigma, first, shares):
     """Shares of a Gaussian cloud in cells of width 1 from `first` on; they sum to 1."""
-    scale, total = 1 / (sqrt(2.0) * max(sigma, 1e-3)), 0.0
-    below = erf((first - middle) * scale)
+    scale = 1 / max(sigma, 1e-3)
+    below = 0.0  # the first cell takes all that lies below, the last all above
     for i in range(len(shares)):
-        above = erf((first + i + 1 - middle) * scale)
+        above = _below((first + i + 1 - middle) * scale) if i < len(shares) - 1 else 1.0
         shares[i] = above - below
-        total += shares[i]
         below = above
-    for i in range(len(shares)):
-        shares[i] /= total
+
+
+@njit
+def _below(x):
+    """Part of a Gaussian below x, from a table; right to 2e-7."""
+    at = (x + _FAR) * (len(_GAUSS) - 1) / (2 * _FAR)
+    if at <= 0.0 or at >= len(_GAUSS) - 1.0:
+        return 0.0 if x < 0 else 1.0
+    i = int(at)
+    return _GAUSS[i] + (at - i) * (_GAUSS[i + 1] - _GAUSS[i])
 
 
 @njit
@@ -199,41 +267,44 @@ def _room(sigma):
     widest = 0.0
     for width in sigma:
         widest = max(widest, width)
-    return np.empty(floor(2 * _REACH * widest) + 3)
+    return np.empty(floor(2 * _REACH * widest) + 3, dtype=np.float32)
 
 
 @apart
-def _splat(wire, tick, sigma_wire, sigma_tick, charge, offsets, counts, groups, halo, grid, blocks,
-           source, length, canvas):
+def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
     """Add each cloud to the rows of its blocks, and of those beside them that feel it."""
-    in_time, across = _room(sigma_tick), _room(sigma_wire)
-    for event in range(len(offsets) - 1):
+    in_time, across = _room(clouds.sigma_tick), _room(clouds.sigma_wire)
+    for event in range(len(grid)):
         page = grid[event]
-        for k in range(offsets[event], offsets[event + 1]):
-            early, late = _cells(tick[k], sigma_tick[k], page.shape[1])
-            if early > late:
+        for k in range(clouds.offsets[event], clouds.offsets[event + 1]):
+            if not _read(clouds.tick[k], page.shape[1]):
                 continue
-            t0 = floor(tick[k] - _REACH * sigma_tick[k])
-            t1 = floor(tick[k] + _REACH * sigma_tick[k])
-            times = in_time[:t1 - t0 + 1]
-            _shares(tick[k], sigma_tick[k], t0, times)
+            tick, sigma = clouds.tick[k], clouds.sigma_tick[k]
+            t0 = floor(tick - _REACH * sigma)
+            times = in_time[:floor(tick + _REACH * sigma) - t0 + 1]
+            _shares(tick, sigma, t0, times)
             for plane in range(3):
-                w0 = floor(wire[k, plane] - _REACH * sigma_wire[k])
-                w1 = floor(wire[k, plane] + _REACH * sigma_wire[k])
-                shares = across[:w1 - w0 + 1]
-                _shares(wire[k, plane], sigma_wire[k], w0, shares)
-                low, high = _range(wire[k, plane], sigma_wire[k], halo, counts[plane])
+                place, sigma = clouds.wire[k, plane], clouds.sigma_wire[k]
+                w0 = floor(place - _REACH * sigma)
+                shares = across[:floor(place + _REACH * sigma) - w0 + 1]
+                _shares(place, sigma, w0, shares)
+                low, high = _range(place, sigma, halo, counts[plane])
                 for group in range(low // GROUP, high // GROUP + 1):
-                    b = page[groups[plane] + group, early] - 1
-                    top = blocks[b, 2] - halo
-                    for w in range(max(w0, top, 0),
-                                   min(w1, top + blocks[b, 4] + 2 * halo - 1,
-                                       counts[plane] - 1) + 1):
-                        row = source[b] + (w - top) * length[b] - blocks[b, 3]
-                        q = charge[k] * shares[w - w0]
-                        for t in range(max(t0, blocks[b, 3]),
-                                       min(t1, blocks[b, 3] + blocks[b, 5] - 1) + 1):
-                            canvas[row + t] += q * times[t - t0]
+                    b = page[groups[plane] + group, floor(tick) // CELL] - 1
+                    if b >= 0:
+                        _add(blocks[b], source[b], length[b], np.float32(clouds.charge[k]), w0,
+                             shares, t0, times, canvas)
+
+
+@njit
+def _add(block, source, length, charge, w0, shares, t0, times, canvas):
+    """Add a cloud to one block, as far as it lies there."""
+    a, b = max(t0, block[3]), min(t0 + len(times), block[3] + block[5])
+    for w in range(max(w0, block[6]), min(w0 + len(shares), block[6] + block[7])):
+        row = source + (w - block[6]) * length - block[3]
+        q = charge * shares[w - w0]
+        for t in range(a, b):
+            canvas[row + t] += q * times[t - t0]
 
 
 @apart
@@ -242,13 +313,17 @@ def _digitise(wave, goal, length, blocks, start, begin, alive, rms, pedestal, po
     """Add pedestal and noise, round, and keep within the bits; dead wires stay at the pedestal."""
     last = len(pool) - ends
     for b in range(len(blocks)):
-        event, plane, wire, tick, width, ticks = blocks[b]
+        event, plane, wire, tick, width, ticks = blocks[b, :6]
+        level = np.float32(pedestal[plane] + 0.5)
         for w in range(width):
             channel = begin[plane] + wire + w
-            live = 1.0 if alive[channel] else 0.0
+            goes = start[b] + w * ticks
+            if not alive[channel]:
+                adc[goes:goes + ticks] = np.int16(pedestal[plane])
+                continue
             at = noise._offset(seed, stream, np.uint64(events[event]), plane, wire + w) % last
-            row, goes = goal[b] + w * length[b], start[b] + w * ticks
+            row, hiss = wave[goal[b] + w * length[b]:], pool[at + tick:]
+            size, out = np.float32(rms[channel]), adc[goes:goes + ticks]
             for t in range(ticks):
-                value = wave[row + t] + rms[channel] * pool[at + tick + t]
-                value = floor(pedestal[plane] + live * value + 0.5)
-                adc[goes + t] = np.int16(min(max(value, 0.0), top))
+                value = np.floor(level + row[t] + size * hiss[t])
+                out[t] = np.int16(min(max(value, np.float32(0.0)), top))

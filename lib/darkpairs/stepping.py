@@ -34,6 +34,8 @@ def _deposit(out, n, tally, world, x, y, z, energy, dx, time, particle):
         tally[1] += energy
         return n
     tally[0] += energy
+    if energy <= 0:
+        return n
     if n < len(out):
         row = out[n]
         row[0], row[1], row[2] = x, y, z
