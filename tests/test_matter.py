@@ -79,6 +79,13 @@ def test_energies_beyond_the_tables_are_refused(verb, energy):
         verb(energy)
 
 
+@pytest.mark.parametrize("wrong", [dict(electron=0.001), dict(photon=0.0), dict(step=-0.3),
+                                   dict(share=1.5), dict(knock=0.0), dict(single=np.nan)])
+def test_steps_that_lead_nowhere_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"wanted all > 0, share ≤ 1, electron and photon ≥ 0.01"):
+        matter.argon(steps=matter.STEPS._replace(**wrong))
+
+
 def moller(kinetic, given):
     """dσ/dT in units of ξ: the slow twin, in the symmetric form of PDG-like textbooks."""
     total = kinetic + M

@@ -104,6 +104,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(table, monkeypa
 def test_every_table_of_the_package_is_whole_and_names_its_source(path):
     table = tables.read(path.name)
     assert len(table.about["title"]) > 10
-    assert "arXiv:" in table.about["source"] or "doi:" in table.about["source"]
+    assert "arXiv" in table.about["source"] or "doi:" in table.about["source"]
     assert table.about["units"]
     assert np.isfinite(table.matrix()).all()

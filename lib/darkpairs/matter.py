@@ -264,8 +264,12 @@ def argon(*, detector=MICROBOONE, steps=STEPS):
     detector : Detector
         Its density counts.
     steps : Steps
-        Where losses stop flowing, and the width of scattering.
+        Where losses stop flowing, and the width of scattering; all > 0 and a share ≤ 1, or it is
+        refused with a ValueError, as are particles followed below 0.01 MeV.
     """
+    followed = min(steps.electron, steps.photon) >= LOWEST
+    if not (followed and all(x > 0 for x in steps) and steps.share <= 1):  # refuses NaN too
+        raise ValueError(f"{steps}; wanted all > 0, share ≤ 1, electron and photon ≥ {LOWEST}")
     return _argon(detector.density, steps).copy()
 
 

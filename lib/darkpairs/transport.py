@@ -16,8 +16,6 @@ dice, so events do not depend on threads, order or company; who is outside and f
 nothing.
 """
 
-from functools import lru_cache
-
 import numpy as np
 
 from darkpairs import matter
@@ -103,7 +101,8 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
     movers, event = _movers(truth, rows), _event_of(truth)[rows]
     cuts = np.searchsorted(event, np.arange(len(truth) + 1))
     share = (np.uint64(seed), np.uint64(stream("transport")), truth.event, cuts, movers,
-             world(detector), _argon(detector, steps), steps, slowing(detector), fates)
+             world(detector), matter.argon(detector=detector, steps=steps), steps,
+             slowing(detector), fates)
     pieces = [piece for part in spread(_run, len(truth), *share) for piece in part]
     out = np.concatenate([np.empty((0, 7)), *(piece[0] for piece in pieces)])
     sums = np.concatenate([np.empty((0, 3)), *(piece[1] for piece in pieces)])
@@ -112,12 +111,6 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
                     escaped=sums[:, 1], unseen=sums[:, 2], position=out[:, :3],
                     energy=out[:, 3], dx=out[:, 4], time=out[:, 5],
                     particle=out[:, 6].astype(np.int32))
-
-
-@lru_cache(maxsize=8)
-def _argon(detector, steps):
-    """Return what cascades know of argon; made once, since samples come in many small batches."""
-    return matter.argon(detector=detector, steps=steps)
 
 
 def _event_of(truth):
