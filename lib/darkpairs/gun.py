@@ -18,7 +18,7 @@ from darkpairs.constants import (
 )
 
 MASSES = {11: ELECTRON_MASS, 22: 0.0, 13: MUON_MASS, 211: CHARGED_PION_MASS, 2212: PROTON_MASS}
-MIDDLE = (128.0, 0.0, 300.0)  # cm, a place in MicroBooNE far from all walls
+MIDDLE = (128.0, 0.0, 380.0)  # cm, in MicroBooNE far from all walls, and before few dead wires
 
 
 def shoot(pdg, kinetic, *, direction=(0.0, 0.0, 1.0), start=MIDDLE, n=1, first=0):
