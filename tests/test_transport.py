@@ -232,7 +232,7 @@ def test_a_proton_ends_where_nist_says():
     # PSTAR: 10.9246 g/cm² along the way and 0.9959 of it straight on, for 100 MeV
     shot = gun.shoot(2212, 100.0, n=200)
     left = transport.deposits(shot, seed=1, fates=track.FATES._replace(proton_length=np.inf))
-    ends = [left.position[left.rows(i), 2].max() - 300 for i in range(200)]
+    ends = [left.position[left.rows(i), 2].max() - gun.MIDDLE[2] for i in range(200)]
     assert np.mean(ends) == pytest.approx(10.9246 * 0.99593 / 1.3836, rel=4e-3)
 
 
