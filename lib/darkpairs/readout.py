@@ -25,6 +25,7 @@ GROUP = 16  # wires that share their blocks
 CELL = 8  # ticks: blocks begin and end at multiples of it
 BEFORE, AFTER = 24.0, 32.0  # ticks kept around charge; a response lasts about −10 to +30
 LEAST = 2500.0  # electrons in a cell that are worth a block; about 3500 stand out of the noise
+_FAINT = 5e-3  # of a response's peak that may be lost before a block
 _REACH = 4.0  # widths of a cloud that are followed; beyond are 6e-5 of it
 _FAR = 5.5  # widths that the table of the Gaussian spans on both sides
 _GAUSS = np.array([0.5 * (1 + erf(x * sqrt(0.5))) for x in np.linspace(-_FAR, _FAR, 4097)])
@@ -114,13 +115,23 @@ def _lay_out(arrivals, first, last, detector):
     grid = np.zeros((last - first, groups[-1], -(-int(detector.ticks) // CELL)), dtype=np.int32)
     blocks = np.zeros((_find(clouds, counts, groups, neighbours // 2, grid), 8), dtype=np.int64)
     _outline(clouds, counts, groups, neighbours // 2, grid, blocks, int(detector.ticks))
-    _, _, wire, tick, width, ticks, source, sources = blocks.T
-    edge = (tick == 0) | (tick + ticks == int(detector.ticks))  # nothing may come round the end
-    length = convolve.length(np.maximum(ticks + np.where(edge, AFTER, 0), shortest))
+    _, plane, wire, tick, width, ticks, source, sources = blocks.T
+    edge = (tick == 0) | (tick + ticks == int(detector.ticks))
+    spare = _early(detector)[plane] + np.where(edge, AFTER, 0)  # nothing may come round the end
+    length = convolve.length(np.maximum(ticks + spare, shortest))
     plan = convolve.plan(width, source - wire, sources, length)
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
     _splat(clouds, counts, groups, neighbours // 2, grid, blocks, plan.source, length, canvas)
     return blocks, plan, canvas
+
+
+@lru_cache(maxsize=8)
+def _early(detector):
+    """Return by how many ticks each plane's signal begins before a block, ndarray (3,)."""
+    table = response.table(detector)
+    high = abs(table.adc).max(axis=1)
+    first = (high > _FAINT * high.max(axis=1, keepdims=True)).argmax(axis=1) + table.start
+    return np.maximum(-first - int(BEFORE), 0)
 
 
 @lru_cache(maxsize=256)
