@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkpairs import deconvolve, detector, noise, owners, readout, response, traces, wires
+from darkpairs import convolve, deconvolve, detector, noise, owners, readout, response, traces, wires
 from darkpairs.deconvolve import FILTERS
 
 LIVE = detector.MICROBOONE._replace(dead=0.0)  # no dead wires
@@ -91,7 +91,7 @@ def test_the_slow_twin():
     waveforms = readout.waveforms(batch, LIVE, seed=1, noisy=False)
     b = np.flatnonzero(waveforms.plane == 2)[3]
     image = deconvolve.images(waveforms, LIVE)[b]
-    n = max(int(waveforms.ticks[b]), 128)
+    n = int(convolve.length(waveforms.ticks[b:b + 1])[0])
     rows = np.zeros((waveforms.wires[b], n))
     rows[:, :waveforms.ticks[b]] = waveforms.block(b) - 473.0
     kernel, t = deconvolve.inverse(LIVE, FILTERS, n), np.arange(n)
