@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from darkpairs import convolve, deconvolve, detector, noise, owners, readout, response, traces, wires
+from darkpairs import (
+    convolve,
+    deconvolve,
+    detector,
+    noise,
+    owners,
+    readout,
+    response,
+    traces,
+    wires,
+)
 from darkpairs.deconvolve import FILTERS
 
 LIVE = detector.MICROBOONE._replace(dead=0.0)  # no dead wires

@@ -66,7 +66,7 @@ def test_the_slow_twin(plane):
         for w in range(made.wires[b]):
             wanted = slow(batch, plane, made.wire[b] + w, 1200)
             wanted = wanted[made.tick[b]:made.tick[b] + made.ticks[b]]
-            assert abs(samples[b][w] - wanted).max() < 0.58  # rounding to whole counts, and faint ends
+            assert abs(samples[b][w] - wanted).max() < 0.7  # whole counts, and faint beginnings
             compared += abs(wanted).max() > 5
     assert compared >= 5
 
