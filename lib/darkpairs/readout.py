@@ -216,7 +216,7 @@ def _find(clouds, counts, groups, halo, grid):
     return blocks
 
 
-@njit
+@apart
 def _sum_up(clouds, first, last, groups, loud, factor):
     """Add the charge of clouds to their cells, or wipe these cells if the factor is 0."""
     for k in range(first, last):
@@ -227,7 +227,7 @@ def _sum_up(clouds, first, last, groups, loud, factor):
                 loud[home, cell] = factor * (loud[home, cell] + clouds.charge[k])
 
 
-@njit
+@apart
 def _bounds(clouds, first, last, groups, cells):
     """First and last group of each plane that an event may touch, its first and last cell."""
     low, high = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64)
@@ -243,7 +243,7 @@ def _bounds(clouds, first, last, groups, cells):
     return low, high
 
 
-@njit
+@apart
 def _number(page, blocks, bounds):
     """Number the runs of marked cells of one event, from `blocks` on."""
     low, high = bounds
@@ -290,7 +290,7 @@ def _outline(clouds, counts, groups, halo, grid, blocks, ticks):
         block[7] -= block[6]
 
 
-@njit
+@apart
 def _widen(block, low, high, first, halo, count):
     """Make a block of the group of wires from `first` on hold what these wires induce in it."""
     last = min(first + GROUP, count) - 1
@@ -321,7 +321,7 @@ def _below(x):
     return _GAUSS[i] + (at - i) * (_GAUSS[i + 1] - _GAUSS[i])
 
 
-@njit
+@apart
 def _room(sigma):
     """Room for the shares of the widest cloud."""
     widest = 0.0
@@ -356,7 +356,7 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
                              shares, t0, times, canvas)
 
 
-@njit
+@apart
 def _add(block, source, length, charge, w0, shares, t0, times, canvas):
     """Add a cloud to one block, as far as it lies there."""
     a, b = max(t0, block[3]), min(t0 + len(times), block[3] + block[5])
