@@ -354,6 +354,7 @@ def solid(stages, *, corners=None, detector=MICROBOONE):
     axes.set(xlabel="$z$ [cm]", ylabel="$x$ [cm]", zlabel="$y$ [cm]",
              xlim=(low[2], high[2]), ylim=(low[0], high[0]), zlim=(low[1], high[1]))
     axes.locator_params(nbins=4)
+    axes.xaxis.labelpad = 8
     axes.set_box_aspect((high - low)[[2, 0, 1]], zoom=0.95)
     axes.view_init(25, -75)
     axes.legend(loc="upper left", markerscale=2)
