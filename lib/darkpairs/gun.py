@@ -50,8 +50,7 @@ def shoot(pdg, kinetic, *, direction=(0.0, 0.0, 1.0), start=MIDDLE, n=1, first=0
     if not (kinetic > 0).all():  # refuses NaN too
         raise ValueError(f"kinetic energies {kinetic.tolist()} MeV; wanted numbers > 0")
     mass = np.array([MASSES[abs(int(code))] for code in pdg])
-    way = np.broadcast_to(np.asarray(direction, dtype=np.float64), (len(pdg), 3))
-    way = way / np.linalg.norm(way, axis=1, keepdims=True)
+    way = _unit(np.broadcast_to(np.asarray(direction, dtype=np.float64), (len(pdg), 3)))
     energy = np.broadcast_to(kinetic, len(pdg)) + mass
     momentum = np.sqrt((energy - mass) * (energy + mass))
     return _repeat(pdg, np.column_stack([energy, momentum[:, None] * way]), start, n, first)
@@ -63,7 +62,7 @@ def pair(energies, opening, *, direction=(0.0, 0.0, 1.0), azimuth=0.0, start=MID
     Parameters
     ----------
     energies : sequence (2,)
-        Total energies of e⁻ and e⁺ [MeV].
+        Total energies of e⁻ and e⁺ [MeV], above their mass.
     opening : float
         Angle between them [rad].
     direction : sequence (3,)
@@ -74,9 +73,11 @@ def pair(energies, opening, *, direction=(0.0, 0.0, 1.0), azimuth=0.0, start=MID
     start, n, first
         As in `shoot`.
     """
+    if not (np.asarray(energies) > ELECTRON_MASS).all():  # refuses NaN too
+        raise ValueError(f"energies {tuple(energies)} MeV; wanted both above the electron's mass")
     electron, positron = np.sqrt(np.square(energies) - ELECTRON_MASS**2)
     tilt = np.arctan2(positron * sin(opening), electron + positron * cos(opening))  # of e⁻
-    axis = np.asarray(direction, dtype=np.float64) / np.linalg.norm(direction)
+    axis = _unit(np.asarray(direction, dtype=np.float64))
     helper = (1.0, 0.0, 0.0) if abs(axis[0]) < 0.9 else (0.0, 1.0, 0.0)
     side = np.asarray(helper) - np.dot(helper, axis) * axis
     side /= np.linalg.norm(side)
@@ -84,6 +85,14 @@ def pair(energies, opening, *, direction=(0.0, 0.0, 1.0), azimuth=0.0, start=MID
     ways = [cos(angle) * axis + sin(angle) * side for angle in (tilt, tilt - opening)]
     return shoot((11, -11), np.asarray(energies, dtype=np.float64) - ELECTRON_MASS,
                  direction=ways, start=start, n=n, first=first)
+
+
+def _unit(direction):
+    """Return directions (..., 3) with the length of one."""
+    length = np.linalg.norm(direction, axis=-1, keepdims=True)
+    if not (length > 0).all():  # refuses NaN too
+        raise ValueError(f"direction {direction.tolist()}; wanted one with a length > 0")
+    return direction / length
 
 
 def _repeat(pdg, p4, start, n, first):

@@ -37,9 +37,9 @@ from darkpairs.constants import (
 from darkpairs.detector import MICROBOONE
 from darkpairs.kinematics import _azimuth, _direction
 from darkpairs.matter import ARGON_CHARGE, COLLISIONS, RADIATION_LENGTH
-from darkpairs.rng import _life, _next
-from darkpairs.shower import _cascade
-from darkpairs.stepping import _deposit, _scatter, _straggle, _turn, _within
+from darkpairs.rng import _life, _next, _normal
+from darkpairs.shower import ELECTRON, _cascade
+from darkpairs.stepping import _deposit, _scatter, _turn, _within
 
 SORTS = {13: 0, 211: 1, 2212: 2}  # μ, π, p
 MASSES = (MUON_MASS, CHARGED_PION_MASS, PROTON_MASS)
@@ -48,9 +48,9 @@ STOPPED, LEFT, STRUCK = range(3)  # how a track can end
 
 EXCITATION = 188e-6  # MeV, mean for argon, PDG 2024, "Atomic and nuclear properties"
 STERNHEIMER = (0.1956, 3.0, 0.2, 3.0, 5.2146)  # a, k, x₀, x₁, C̄ of liquid argon, same
-SLOWEST, LOG_SLOWEST, DECADES, PER_DECADE = 1e-3, log(1e-3), 8, 50  # the grid of energies: MeV
+SLOWEST, LOG_SLOWEST, DECADES, PER_DECADE = 1e-3, log(1e-3), 8, 100  # the grid of energies: MeV
 PER_LOG = PER_DECADE / log(10)
-FINER = 8  # steps in which ranges are summed up, per step of the grid
+FINER = 4  # steps in which ranges are summed up, per step of the grid
 TABLE_ENDS = 700.0  # MeV, below the density effect of protons, which NIST's table leaves out
 
 X_0 = 2 * ELECTRON_MASS * MUON_MASS / (MUON_MASS**2 + ELECTRON_MASS**2)  # m_e over the next
@@ -234,45 +234,60 @@ def _go(mover, way, mass):
 
 
 @apart
-def _knock(state, mover, mass, expected, most, stack, out, n, tally, world, argon, papers,
-           particle):
-    """Let fast electrons fly; return the energy they took.
+def _collide(state, mover, mass, mean, xi, stack, out, n, tally, world, argon, papers, particle):
+    """Take what a step costs; return what stays where the mover is, and what fast electrons take.
 
-    Their spectrum is 1/T² (1 − β² T/T_max), PDG 2024, Eq. 34.8 for spin 0; `expected` counts those
-    of 1/T² above `Steps.knock`, and the bracket takes some of them away again.
+    Collisions above `Steps.single` come one by one. Their spectrum is ξ/T² (1 − β² T/T_max), PDG
+    2024, Eq. 34.8 for spin 0: the bracket takes some of those of ξ/T² away. The others are many,
+    and together a Gaussian. `mean` is the loss to all of them.
     """
-    gamma, taken, low = 1 + mover[6] / mass, 0.0, papers.knock
-    beta2 = (gamma - 1) * (gamma + 1) / gamma**2
-    state, u = _next(state)
-    way = -log(1 - u)
-    while way < expected:
+    gamma, ratio = 1 + mover[6] / mass, ELECTRON_MASS / mass
+    square = (gamma - 1) * (gamma + 1)
+    most = 2 * ELECTRON_MASS * square / (1 + 2 * gamma * ratio + ratio**2)  # PDG 2024, Eq. 34.4
+    beta2, low, taken = square / gamma**2, min(papers.single, most), 0.0
+    state, normal = _normal(state)
+    loss = mean - xi * (log(most / low) - beta2 * (1 - low / most))
+    loss = max(0.0, loss + normal * sqrt(xi * low * (1 - beta2 * low / most / 2)))
+    expected, way = xi * (1 / low - 1 / most), 0.0
+    while True:
+        state, u = _next(state)
+        way -= log(1 - u)  # gaps between the collisions of a Poisson process are exponential
+        if way >= expected or n < 0:
+            return state, n, loss, taken
         state, u = _next(state)
         state, v = _next(state)
-        electron = low / (1 - u * (1 - low / most))
-        if v < 1 - beta2 * electron / most and taken + electron < mover[6]:
-            taken += electron
-            # angle from E and p: cos θ = T (E + m_e) / (p_e p)
-            cosine = min(1.0, electron * (gamma * mass + ELECTRON_MASS) / sqrt(
-                electron * (electron + 2 * ELECTRON_MASS) * gamma * gamma * beta2 * mass * mass))
-            state, cos_phi, sin_phi = _azimuth(state)
-            way_of = _turn(mover[3], mover[4], mover[5], cosine, sqrt(1 - cosine * cosine),
-                           cos_phi, sin_phi)
-            _put(stack, -1.0, mover, way_of, electron)
-            state, n = _cascade(state, stack, 1, out, n, tally, world, argon, papers, particle)
-            if n < 0:
-                return state, n, taken
-        state, u = _next(state)
-        way -= log(1 - u)
-    return state, n, taken
+        one = low / (1 - u * (1 - low / most))  # ∫ T⁻² dT inverted
+        if v >= 1 - beta2 * one / most:
+            continue
+        if one < papers.knock:
+            loss += one
+        elif taken + one < mover[6]:
+            taken += one
+            state, n = _knock(state, mover, gamma * mass, one, stack, out, n, tally, world, argon,
+                              papers, particle)
+
+
+@njit
+def _knock(state, mover, energy, kinetic, stack, out, n, tally, world, argon, papers, particle):
+    """Let an electron fly that was at rest; energy and momentum tell its angle to the mover."""
+    momentum = sqrt(mover[6] * (2 * energy - mover[6]))  # p² = T (2E − T)
+    cosine = kinetic * (energy + ELECTRON_MASS) / (
+        momentum * sqrt(kinetic * (kinetic + 2 * ELECTRON_MASS)))
+    cosine = min(1.0, cosine)
+    state, cos_phi, sin_phi = _azimuth(state)
+    way = _turn(mover[3], mover[4], mover[5], cosine, sqrt(1 - cosine * cosine), cos_phi, sin_phi)
+    top = _put(stack, ELECTRON, mover, way, kinetic)
+    return _cascade(state, stack, top, out, n, tally, world, argon, papers, particle)
 
 
 @njit
 def _put(stack, kind, mover, way, kinetic):
-    """Lay one electron or positron on an empty stack, where the mover is."""
+    """Lay a photon, electron or positron on an empty stack, where the mover is; return its top."""
     first = stack[0]
     first[0], first[1], first[2], first[3] = kind, mover[0], mover[1], mover[2]
     first[4], first[5], first[6] = way
     first[7], first[8] = kinetic, mover[7]
+    return np.int64(1)
 
 
 @apart
@@ -280,32 +295,25 @@ def _step(state, sort, mover, length, rate, stack, out, n, tally, world, argon, 
           particle):
     """Go one step: half the way, lose energy and be deflected, then the other half."""
     mass, kinetic = MASSES[sort], mover[6]
-    middle = max(0.1 * kinetic, kinetic - length * rate / 2)
+    middle = max(kinetic - length * rate / 2, kinetic / 10)
     rate, _ = _slowing(liquid.table, sort, middle)
-    gamma = 1 + middle / mass
+    mover[6], gamma = middle, 1 + middle / mass
     square = (gamma - 1) * (gamma + 1)
-    beta2, ratio = square / gamma**2, ELECTRON_MASS / mass
-    most = 2 * ELECTRON_MASS * square / (1 + 2 * gamma * ratio + ratio**2)  # PDG 2024, Eq. 34.4
-    xi, high = liquid.thick * length / beta2, min(most, papers.knock)
-    mean = length * rate - xi * (log(most / high) - beta2 * (1 - high / most))
-    mover[6] = middle
     _go(mover, length / 2, mass)
-    state, loss = _straggle(state, mean, xi, papers.single, high)
-    loss = min(loss, kinetic)
+    state, n, loss, taken = _collide(
+        state, mover, mass, length * rate, liquid.thick * length * gamma**2 / square, stack, out,
+        n, tally, world, argon, papers, particle)
+    if n < 0:
+        return state, n
+    loss = min(loss, kinetic - taken)
     n = _deposit(out, n, tally, world, mover[0], mover[1], mover[2], loss, length, mover[7],
                  particle)
-    mover[6] = kinetic - loss
-    if most > papers.knock and mover[6] > 0:
-        state, n, taken = _knock(state, mover, mass, xi * (1 / high - 1 / most), most, stack, out,
-                                 n, tally, world, argon, papers, particle)
-        mover[6] -= taken
     # Highland, PDG 2024, Eq. 34.16 without its logarithm, so that steps add up
     width = papers.highland * gamma / (mass * square) * sqrt(length / liquid.radiation)
     state, way = _scatter(state, mover[3], mover[4], mover[5], width)
     mover[3], mover[4], mover[5] = way
-    left, mover[6] = mover[6], middle
     _go(mover, length / 2, mass)
-    mover[6] = left
+    mover[6] = kinetic - taken - loss
     return state, n
 
 
@@ -319,6 +327,7 @@ def _follow(state, sort, mover, free, stack, out, n, tally, world, argon, papers
             return state, n, STOPPED
         rate, reach = _slowing(liquid.table, sort, kinetic)
         if reach <= fates.last:
+            reach *= min(1.0, kinetic / SLOWEST)  # below the table: else a rest would crawl for µs
             _go(mover, reach / 2, MASSES[sort])
             n = _deposit(out, n, tally, world, mover[0], mover[1], mover[2], kinetic, reach,
                          mover[7], particle)
@@ -352,8 +361,8 @@ def _stop_muon(state, charge, mover, stack, out, n, tally, world, argon, papers,
     state, electron = _michel(state)
     state, way = _direction(state)
     tally[2] += MUON_MASS - ELECTRON_MASS - electron  # two neutrinos
-    _put(stack, charge, mover, way, electron)
-    return _cascade(state, stack, 1, out, n, tally, world, argon, papers, particle)
+    top = _put(stack, charge, mover, way, electron)
+    return _cascade(state, stack, top, out, n, tally, world, argon, papers, particle)
 
 
 @apart

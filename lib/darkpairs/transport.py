@@ -19,21 +19,19 @@ nothing.
 import numpy as np
 
 from darkpairs import matter
-from darkpairs._jit import apart, njit, spread
+from darkpairs._jit import apart, spread
 from darkpairs.constants import (
     CHARGED_PION_MASS,
     ELECTRON_MASS,
     MUON_MASS,
-    NEUTRON_MASS,
     PROTON_MASS,
-    SPEED_OF_LIGHT,
 )
 from darkpairs.detector import MICROBOONE
 from darkpairs.rng import _mix, _start, stream
 from darkpairs.shower import _cascade
 from darkpairs.stepping import _entry, world
-from darkpairs.track import FATES, MUON, PION, PROTON, _go, _put, _track, slowing
 from darkpairs.traces import Deposits
+from darkpairs.track import FATES, MUON, PION, PROTON, _go, _put, _track, slowing
 
 # Mass and charge of what is simulated, by PDG code
 SEEN = {22: (0.0, 0), 11: (ELECTRON_MASS, -1), -11: (ELECTRON_MASS, 1), 13: (MUON_MASS, -1),
@@ -60,7 +58,7 @@ def finals(truth):
 def energy_in(truth):
     """Return the energy that the final particles of each event can leave, ndarray (n,) [MeV].
 
-    For γ, e, μ and π their energy, plus m_e for each positive and less m_e for each negative charge;
+    For γ, e, μ and π their energy, plus m_e if their charge is positive and less m_e if negative;
     for neutrinos and dark states their energy; for protons, neutrons and nuclei the kinetic one.
     Refuses what `deposits` refuses.
     """
@@ -85,7 +83,8 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
     steps : matter.Steps
         Lengths of steps and thresholds.
     fates : track.Fates
-        How tracks step and end.
+        How tracks step and end. In both, what is not > 0 is refused with a ValueError; infinity
+        switches a process off.
 
     Returns
     -------
@@ -95,6 +94,9 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
     """
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
+    for name, value in (steps._asdict() | fates._asdict()).items():
+        if not value > 0:  # refuses NaN too
+            raise ValueError(f"{name} = {value}; wanted a number > 0")
     rows = np.flatnonzero(finals(truth))
     movers, event = _movers(truth, rows), _event_of(truth)[rows]
     cuts = np.searchsorted(event, np.arange(len(truth) + 1))
@@ -121,26 +123,24 @@ def _check(truth, rows):
     pdg, p4 = truth.pdg[rows], truth.p4[rows]
     seen = np.isin(pdg, list(SEEN))
     neutral = np.isin(np.abs(pdg), NEUTRAL)
-    kept = (np.abs(pdg) == NEUTRON) | (np.abs(pdg) > NUCLEI)  # what keeps its mass
+    kept = (pdg == NEUTRON) | (pdg > NUCLEI)
     _refuse(truth, rows, ~(seen | neutral | kept), "cannot be simulated; wanted γ, e, μ, π±, p, "
             "or neutrinos, dark states, neutrons and nuclei, which leave nothing")
     numbers = np.column_stack([p4, truth.start[rows], truth.time[rows]])
     _refuse(truth, rows, ~np.isfinite(numbers).all(axis=1),
             "has NaN or infinity; wanted finite energy, momentum, start and time")
     energy, momentum = p4[:, 0], np.sqrt(np.square(p4[:, 1:]).sum(axis=1))
-    known = SEEN | {NEUTRON: (NEUTRON_MASS, 0), -NEUTRON: (NEUTRON_MASS, 0)}
-    mass, charge = np.array([known.get(code, (0.0, 0)) for code in pdg.tolist()]).reshape(-1, 2).T
+    mass, charge = np.array([SEEN.get(code, (0.0, 0)) for code in pdg.tolist()]).reshape(-1, 2).T
     _refuse(truth, rows, seen & ~((energy > mass) & (momentum > 0)),
             "has no kinetic energy; wanted energy above its mass, and a momentum")
     shell = np.sqrt(momentum**2 + mass**2)
     _refuse(truth, rows, seen & (np.abs(shell - energy) > TOLERANCE * energy),
             "is off its mass shell; wanted E² = p² + m² within a thousandth of E")
-    _refuse(truth, rows, energy < mass, "has less energy than its mass; wanted more, or as much")
-    far = kept & (np.abs(pdg) > NUCLEI)  # E − m of nuclei, in a form that does not cancel
-    inner = np.sqrt(np.maximum((energy - momentum) * (energy + momentum), 0))
-    recoil = momentum**2 / np.maximum(energy + inner, 1e-300)
-    stays = np.where(np.isin(pdg, (2212, NEUTRON, -NEUTRON)), mass, -charge * ELECTRON_MASS)
-    return mass, charge, np.where(far, recoil, energy - stays)
+    _refuse(truth, rows, energy < 0, "has less than no energy; wanted 0 or more")
+    own = np.sqrt(np.maximum((energy - momentum) * (energy + momentum), 0))  # mass of nuclei
+    recoil = momentum**2 / np.where(energy > 0, energy + own, 1)  # E − m, which would cancel
+    stays = np.where(pdg == 2212, mass, -charge * ELECTRON_MASS)
+    return mass, charge, np.where(kept, recoil, energy - stays)
 
 
 def _refuse(truth, rows, bad, words):
@@ -190,11 +190,12 @@ def _events(first, last, out, sums, stack, seed, stream, number, cuts, movers, w
 
     ``sums`` takes the number of deposits, the escaped and the unseen energy of each event.
     """
-    n = np.int64(0)  # a literal 0 would have the whole chamber compiled twice
+    n = np.int64(0)  # a plain 0 is a type of its own, for which all kernels would compile again
     tally, scratch = np.empty(3), np.empty(8)
     for i in range(first, last):
         begin = n
-        tally[:] = 0.0
+        for k in range(3):
+            tally[k] = 0.0
         for row in range(cuts[i], cuts[i + 1]):
             one = movers[row]
             dice = _start(seed, _mix(stream + np.uint64(one[3])), np.uint64(number[i]))
@@ -205,14 +206,15 @@ def _events(first, last, out, sums, stack, seed, stream, number, cuts, movers, w
     return last, n, False
 
 
-@njit
+@apart
 def _one(state, one, mover, stack, out, n, tally, world, argon, papers, liquid, fates):
     """Run one particle; return the rows so far, −1 for a full stack."""
     kind, mass, charge, place, energy = one[0], one[1], one[2], one[3], one[4]
     if kind == UNSEEN:
         tally[2] += energy
         return n
-    mover[:] = one[5:]
+    for k in range(8):
+        mover[k] = one[5 + k]
     way = _entry(world, mover[0], mover[1], mover[2], mover[3], mover[4], mover[5])
     if way < 0:
         tally[1] += energy
@@ -222,6 +224,6 @@ def _one(state, one, mover, stack, out, n, tally, world, argon, papers, liquid, 
         state, n = _track(state, int(kind), charge, mover, stack, out, n, tally, world, argon,
                           papers, liquid, fates, place)
         return n
-    _put(stack, charge, mover, (mover[3], mover[4], mover[5]), mover[6])
-    state, n = _cascade(state, stack, 1, out, n, tally, world, argon, papers, place)
+    top = _put(stack, charge, mover, (mover[3], mover[4], mover[5]), mover[6])
+    state, n = _cascade(state, stack, top, out, n, tally, world, argon, papers, place)
     return n
