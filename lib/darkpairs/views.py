@@ -262,10 +262,10 @@ def bar(axes, *, detector=MICROBOONE):
     (w0, w1), (t0, t1) = axes.get_xlim(), axes.get_ylim()
     fits = (w1 - w0) * detector.pitch / 5
     length = max((size for size in (1, 2, 5, 10, 20, 50, 100, 200) if size <= fits), default=0.5)
-    right, low = w1 - 0.03 * (w1 - w0), t0 + 0.08 * (t1 - t0)
-    axes.plot([right - length / detector.pitch, right], [low, low], "-", color=show.BLACK,
+    left, low = w0 + 0.04 * (w1 - w0), t0 + 0.08 * (t1 - t0)
+    axes.plot([left, left + length / detector.pitch], [low, low], "-", color=show.BLACK,
               linewidth=2.5, solid_capstyle="butt", zorder=4)
-    axes.text(right - length / detector.pitch / 2, low + 0.03 * (t1 - t0), f"{length:g} cm",
+    axes.text(left + length / detector.pitch / 2, low + 0.03 * (t1 - t0), f"{length:g} cm",
               ha="center", va="bottom", zorder=4)
     return length
 
