@@ -1,4 +1,4 @@
-"""Measure and print: what an import costs, generator and statistics beside peers, the build.
+"""Measure and print: what an import costs, generator, chamber, statistics beside peers, the build.
 
 ``python benchmarks/run.py`` measures all; ``python benchmarks/run.py imports`` only that part.
 ``--json PATH`` writes the tables to a file too.
@@ -12,11 +12,12 @@ import platform
 from pathlib import Path
 
 import build
+import chamber
 import generator
 import imports
 import verdict
 
-PARTS = {"imports": imports.measure, "generator": generator.measure,
+PARTS = {"imports": imports.measure, "generator": generator.measure, "chamber": chamber.measure,
          "statistics": verdict.measure, "build": build.measure}
 
 

@@ -1,6 +1,6 @@
 """Argon: NIST's numbers, and losses that flow or come singly but sum to the stopping power."""
 
-from math import isclose, log, sqrt
+from math import isclose, log, pi, sqrt
 
 import numpy as np
 import pytest
@@ -202,6 +202,46 @@ def test_columns_that_are_one_line_each(argon):
     assert np.allclose(argon[400, [matter.COMPTON, matter.PAIR]],
                        np.array(matter.photon_rates(t))[[0, 2]])
     assert isclose(1 / argon[400, matter.MEETS], matter.photon_free_path(t))
+
+
+@pytest.mark.parametrize("energy", [0.1, 1.0, 10.0])
+def test_slow_electrons_bend_by_the_sum_of_single_deflections(argon, energy):
+    """Rutherford, screened, times 1 − β²s² + παZβ s(1 − s), s = sin θ/2, with 18 + 1 for a Z."""
+    gamma = 1 + GRID[np.abs(GRID - energy).argmin()] / M
+    beta = sqrt(1 - 1 / gamma**2)
+    momentum, alpha, hbarc = beta * gamma * M, 1 / 137.036, 197.327  # MeV, fm
+    atom = 0.885 * 52917.7 * 18 ** (-1 / 3)
+    screen = (hbarc / (2 * momentum * atom)) ** 2 * (1.13 + 3.76 * (18 * alpha / beta) ** 2)
+    half = alpha * hbarc / (2 * momentum * beta)  # dσ/dΩ = Z² half²/s⁴, dΩ = 4π d(s²)
+
+    def drop(x):  # 1 − cos θ = 2s², x = log s²
+        square = np.exp(x)
+        spin = 1 - beta**2 * square + pi * alpha * 18 * beta * np.sqrt(square) * (
+            1 - np.sqrt(square))
+        return 8 * pi * 18 * 19 * (half / (square + screen)) ** 2 * spin * square**2
+
+    atoms = MICROBOONE.density * 6.02214e23 / 39.948 * 1e-26  # per cm and fm²
+    slow = atoms * integrate.quad(drop, log(screen) - 12, 0, limit=200)[0]
+    assert isclose(row(argon, energy)[matter.BENDS], slow, rel_tol=0.01)
+
+
+@pytest.mark.parametrize(("energy", "published"), [(1.0, 0.387), (2.0, 0.895)])
+def test_slow_electrons_go_as_deep_as_others_do(argon, energy, published):
+    """Extrapolated range [g/cm²]: Tabata, Ito and Okabe, Nucl. Instrum. Meth. 103 (1972) 85."""
+    n, pieces, dice = 10_000, 200, np.random.default_rng(1)
+    whole = matter.electron_range(energy)
+    left = whole * (1 - np.arange(pieces) / pieces)
+    bends = np.interp(left, argon[:, matter.RANGE], argon[:, matter.BENDS])
+    cosine, depth, deepest = np.ones(n), np.zeros(n), np.zeros(n)
+    for bend in bends:
+        depth += cosine * whole / pieces
+        deepest = np.maximum(deepest, depth)
+        turn = 1 - np.minimum(2, bend * whole / pieces * dice.exponential(size=n))
+        aside = np.sqrt((1 - turn**2) * (1 - cosine**2)) * np.cos(2 * pi * dice.random(n))
+        cosine = np.clip(turn * cosine + aside, -1, 1)
+    ways = np.quantile(deepest, [0.3, 0.7])  # on the straight part of the transmission
+    found = ways[1] + 0.3 * (ways[1] - ways[0]) / 0.4
+    assert isclose(found * MICROBOONE.density, published, rel_tol=0.06)
 
 
 def test_the_kernels_look_up_what_numpy_interpolates(argon):

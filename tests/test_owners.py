@@ -65,10 +65,11 @@ def test_fractions_sum_to_one_in_a_crowd():
 
 
 def test_events_do_not_mix():
-    start, names, _ = owners.owners(arrivals([(5e4, 300.0, 10.5, 4)], events=3),
+    events = [arrivals([(5e4, 300.0, 10.5, name)]) for name in (4, 5, 6)]
+    start, names, _ = owners.owners(traces.concatenate(events),
                                     np.array([[1, 0, 10, 280, 40], [2, 0, 11, 280, 40]]), 0, 3,
                                     BEGIN)
-    assert names.tolist() == [4, 4]
+    assert names.tolist() == [5, 6]
     assert start.tolist() == [0, 1, 2]
 
 

@@ -314,3 +314,14 @@ def test_spectrum_is_field_times_electronics(one):
     shape = response.electronics(CHAMBER, 1024) / response.area(CHAMBER)
     assert np.allclose(shape, law, atol=3e-3)
     assert isclose(abs(shape[185]), sqrt(1 + (2 * pi * 185 / 512 * 0.44) ** 2) ** -6, rel_tol=0.02)
+
+
+def test_fewer_frequencies_are_some_of_the_many():
+    table = response.table(CHAMBER)
+    n = 96
+    short = response.sampled(CHAMBER, n)
+    circle = np.zeros((*table.adc.shape[:2], n))
+    for i in range(table.adc.shape[2]):  # what is longer comes round
+        circle[..., (table.start + i) % n] += table.adc[..., i]
+    assert np.allclose(short, np.fft.rfft(circle), atol=1e-9)
+    assert np.array_equal(response.sampled(CHAMBER, 512), response.spectrum(CHAMBER, 512))

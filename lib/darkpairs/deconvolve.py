@@ -23,7 +23,7 @@ from darkpairs.detector import MICROBOONE
 from darkpairs.owners import owners
 from darkpairs.traces import Charge
 
-_PAGE = 8  # events that are transformed together
+_PAGE = 4  # events that are transformed together
 _ANGLES = 64  # waves across the wires, from which a filter's neighbours are made
 
 
@@ -36,7 +36,7 @@ class Filters(NamedTuple):
     ridge: Given[float, "", "added to |R|² in parts of its largest; our choice"] = 1e-4
     tight: Given[float, "MHz", "frequencies well below go, U and V; our choice"] = 0.012
     reach: Given[float, "wires", "neighbours a filter takes in; our choice"] = 5.0
-    shortest: Given[float, "ticks", "of a row, zeros added: an inverse is long; ours"] = 128.0
+    shortest: Given[float, "ticks", "of a row of U or V: their inverse is long; ours"] = 128.0
     threshold: Given[float, "σ", "of the noise left by the tight filter; our choice"] = 4.0
     go_on: Given[float, "σ", "of the noise left by the loose one; our choice"] = 3.0
     pad: Given[float, "ticks", "added on both sides of what is above; our choice"] = 6.0
@@ -84,8 +84,7 @@ def inverse(detector, filters, n):
     makes Σ_k |G R − W(k) T(f)|² + λ Σ_d |G_d|² smallest, G(k) = Σ_d G_d exp(−2πikd) over the few
     neighbours: Wiener's inverse, with a constant λ, that knows how far it may reach.
     """
-    fine = -(-response.table(detector).adc.shape[2] // n)  # so many times finer is long enough
-    forward = response.spectrum(detector, fine * n)[..., ::fine]
+    forward = response.sampled(detector, n)
     halo, reach = forward.shape[1] // 2, int(filters.reach)
     k = np.fft.fftfreq(_ANGLES)
     r = np.einsum("kd,pdf->fpk", _waves(k, halo), forward)
@@ -135,7 +134,9 @@ def _filtered(waveforms, first, last, detector, filters):
     table = np.column_stack([event] + [getattr(waveforms, name)[blocks] for name in (
         "plane", "wire", "tick", "wires", "ticks")]).astype(np.int64)
     sources = _sources(table, int(filters.reach))
-    length = convolve.length(np.maximum(table[:, 5], int(filters.shortest)))
+    induction = table[:, 1] < 2
+    length = convolve.length(np.where(induction, np.maximum(table[:, 5], int(filters.shortest)),
+                                      table[:, 5]))
     plan = convolve.plan(table[:, 4], sources[:, 0] - table[:, 2], sources[:, 1], length)
     pedestal = np.array([detector.pedestal_induction] * 2 + [detector.pedestal_collection],
                         dtype=np.float32)
@@ -145,7 +146,7 @@ def _filtered(waveforms, first, last, detector, filters):
     return table, plan, convolve.run(plan, canvas, table[:, 1],
                                      lambda n: inverse(detector, filters, n),
                                      also=lambda n: tightening(detector, filters, n),
-                                     where=table[:, 1] < 2)
+                                     where=induction)
 
 
 def _page(waveforms, first, last, detector, filters):
@@ -155,8 +156,9 @@ def _page(waveforms, first, last, detector, filters):
     dead = wires.dead(detector)
     alive = np.concatenate([np.where(dead[p], np.inf, rms[p]) for p in range(3)])
     begin = np.concatenate([[0], np.cumsum(wires.counts(detector))])
-    left = np.array([[remaining_noise(detector, filters, n, sort) for n in plan.length.tolist()]
-                     for sort in (False, True)]).reshape(2, -1, 3)
+    sizes, which = np.unique(plan.length, return_inverse=True)
+    left = np.array([[remaining_noise(detector, filters, n, sort) for n in sizes.tolist()]
+                     for sort in (False, True)]).reshape(2, -1, 3)[:, which]
     search = (table, plan.goal, plan.length, loose, tight, left, begin, alive,
               np.array(filters)[-5:])
     regions = np.zeros((2 * table[:, 4].sum(), 6), dtype=np.int64)
@@ -194,10 +196,13 @@ def _bind(waveforms, pages):
 @apart
 def _sources(table, reach):
     """Return the first wire, and how many, that a block and its neighbours have samples of."""
-    sources = np.empty((len(table), 2), dtype=np.int64)
+    sources, same = np.empty((len(table), 2), dtype=np.int64), 0
     for b in range(len(table)):
         low, high = table[b, 2], table[b, 2] + table[b, 4]
-        for c in range(len(table)):
+        same = b if _apart(table[b], table[same]) else same
+        for c in range(same, len(table)):
+            if _apart(table[b], table[c]):
+                break
             if _meet(table[b], table[c], reach):
                 low = min(low, max(table[c, 2], table[b, 2] - reach))
                 high = max(high, min(table[c, 2] + table[c, 4],
@@ -207,29 +212,38 @@ def _sources(table, reach):
 
 
 @njit
+def _apart(one, other):
+    """Tell whether blocks are of two events or two planes; blocks come sorted by both."""
+    return one[0] != other[0] or one[1] != other[1]
+
+
+@njit
 def _meet(one, other, reach):
     """Tell whether two blocks share ticks on wires not farther apart than `reach`."""
-    return (one[0] == other[0] and one[1] == other[1]
-            and other[2] < one[2] + one[4] + reach and one[2] - reach < other[2] + other[4]
+    return (other[2] < one[2] + one[4] + reach and one[2] - reach < other[2] + other[4]
             and other[3] < one[3] + one[5] and one[3] < other[3] + other[5])
 
 
 @apart
 def _gather(table, sources, start, adc, pedestal, goal, length, canvas):
     """Lay out each block with its neighbours' samples on both sides, where there are any."""
+    same = 0
     for b in range(len(table)):
         first, last = sources[b, 0], sources[b, 0] + sources[b, 1]
-        for c in range(len(table)):
-            if not _meet(table[b], table[c], table[b, 2] + last):
+        same = b if _apart(table[b], table[same]) else same
+        for c in range(same, len(table)):
+            if _apart(table[b], table[c]):
+                break
+            if not _meet(table[b], table[c], last - first):
                 continue
-            a = max(table[b, 3], table[c, 3])
+            a, level = max(table[b, 3], table[c, 3]), pedestal[table[b, 1]]
             ticks = min(table[b, 3] + table[b, 5], table[c, 3] + table[c, 5]) - a
             for w in range(max(first, table[c, 2]), min(last, table[c, 2] + table[c, 4])):
                 goes = goal[b] + (w - first) * length[b] + a - table[b, 3]
                 comes = start[c] + (w - table[c, 2]) * table[c, 5] + a - table[c, 3]
                 row, samples = canvas[goes:goes + ticks], adc[comes:comes + ticks]
                 for t in range(ticks):
-                    row[t] = samples[t] - pedestal[table[b, 1]]
+                    row[t] = np.float32(samples[t]) - level
 
 
 @apart
@@ -271,7 +285,10 @@ def _regions(table, goal, length, loose, tight, left, begin, alive, look, region
 @njit
 def _exceeds(row, level):
     """Tell whether any sample is higher."""
-    return (row > level).any()
+    highest = level
+    for value in row:
+        highest = max(highest, value)
+    return highest > level
 
 
 @njit

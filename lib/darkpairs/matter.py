@@ -10,11 +10,11 @@ both together are the whole stopping power whatever the choice.
 
 Laws: cross sections and stopping powers of NIST; flowing and single losses sum to the stopping
 power; radiation has the shape of Bethe and Heitler with screening, collisions those of Møller and
-Bhabha.
+Bhabha; slow electrons are deflected as often as by all single atoms.
 """
 
 from functools import lru_cache
-from math import log, sqrt
+from math import log, pi, sqrt
 from typing import Annotated as Given
 from typing import NamedTuple
 
@@ -22,13 +22,20 @@ import numpy as np
 
 from darkpairs import tables
 from darkpairs._jit import apart, njit
-from darkpairs.constants import ARGON_MOLAR_MASS, ELECTRON_MASS, SPEED_OF_LIGHT
+from darkpairs.constants import (
+    ALPHA,
+    ARGON_MOLAR_MASS,
+    ELECTRON_MASS,
+    HBARC,
+    SPEED_OF_LIGHT,
+)
 from darkpairs.detector import MICROBOONE
 
 ARGON_CHARGE = 18.0
 RADIATION_LENGTH = 19.55  # g/cm², PDG 2024, "Atomic and nuclear properties": argon
 MOLIERE_RADIUS = 12.62  # g/cm², same
 CRITICAL_ENERGY = 32.84  # MeV, for electrons in the liquid, same
+ATOM = 0.885 * HBARC / (ALPHA * ELECTRON_MASS) * ARGON_CHARGE ** (-1 / 3)  # cm, Molière 1947
 COLLISIONS = 0.307075  # K = 4π N_A r_e² m_e c² [MeV cm²/mol], PDG 2024, Table 34.1
 
 LOG_TEN = log(10)
@@ -292,11 +299,28 @@ def _argon(density, steps):
     table[:, OFTEN_POSITRON] = (radiates + xi / grid * _integral(2, knock, 1.0, -2)
                                 + table[:, ANNIHILATES])
     table[:, STRAGGLES] = xi
-    table[:, BENDS] = (steps.highland / (grid * (1 + 1 / gamma))) ** 2 * density / RADIATION_LENGTH
+    bends = (steps.highland / (grid * (1 + 1 / gamma))) ** 2 * density / RADIATION_LENGTH
+    table[:, BENDS] = np.minimum(bends, _bends(gamma, np.sqrt(square), xi))
     table[:, SLOW] = 1 / (np.sqrt(square) * SPEED_OF_LIGHT)
     table[:, RANGE] = _ranges() / density
     table[:, MEETS], table[:, COMPTON], table[:, PAIR] = compton + photo + pair, compton, pair
     return table
+
+
+def _bends(gamma, beta, xi):
+    """Mean of 1 − cos θ per way [1/cm], of all single deflections by nuclei and electrons.
+
+    Rutherford's law, screened as in Molière, Z. Naturforsch. 2a (1947) 133, and with the spin of
+    the electron, McKinley and Feshbach, Phys. Rev. 74 (1948) 1759. Highland's formula is a fit to
+    the middle of what many of them leave together; below 12 MeV it is wider than even their mean,
+    at 1 MeV by a half.
+    """
+    momentum = beta * gamma * ELECTRON_MASS
+    charge = ALPHA * ARGON_CHARGE / beta
+    screen = (HBARC / (2 * momentum * ATOM)) ** 2 * (1.13 + 3.76 * charge**2)  # sin² of θ/2
+    often = xi * (ARGON_CHARGE + 1) * ELECTRON_MASS / momentum**2 / 2  # π n Z(Z + 1) (αħ/pβ)²
+    spin = beta**2 * (1 - pi * charge)
+    return 2 * often * (np.log(1 + 1 / screen) - 1 / (1 + screen) - spin)
 
 
 def _annihilates(gamma, size):

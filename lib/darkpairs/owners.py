@@ -115,7 +115,7 @@ def _who(wire, sigma_wire, tick, sigma_tick, charge, particle, regions, channel,
             q = charge[k] * _part(t0, t0 + ticks, tick[k], sigma_tick[k])
             if q < _LEAST:
                 continue
-            q *= _part(w, w + 1, wire[k, plane], sigma_wire[k])
+            q *= _part(w, w + 1.0, wire[k, plane], sigma_wire[k])
             if q < _LEAST:
                 continue
             at = first

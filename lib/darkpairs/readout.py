@@ -23,12 +23,13 @@ from darkpairs.traces import Waveforms
 
 GROUP = 16  # wires that share their blocks
 CELL = 8  # ticks: blocks begin and end at multiples of it
-BEFORE, AFTER = 24.0, 32.0  # ticks kept around charge; a response lasts about −10 to +30
+BEFORE, AFTER = 20.0, 28.0  # ticks kept around charge; a response lasts about −10 to +30
 LEAST = 2500.0  # electrons in a cell that are worth a block; about 3500 stand out of the noise
+_FAINT = 5e-3  # of a response's peak that may be lost before a block
 _REACH = 4.0  # widths of a cloud that are followed; beyond are 6e-5 of it
 _FAR = 5.5  # widths that the table of the Gaussian spans on both sides
 _GAUSS = np.array([0.5 * (1 + erf(x * sqrt(0.5))) for x in np.linspace(-_FAR, _FAR, 4097)])
-_PAGE = 8  # events whose blocks are transformed together
+_PAGE = 4  # events whose blocks are transformed together
 
 
 def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
@@ -105,7 +106,7 @@ def _page(arrivals, first, last, detector, setup, seed):
 def _lay_out(arrivals, first, last, detector):
     """Return the blocks of a few events, their plan, and the charge in them."""
     counts = np.array(wires.counts(detector))
-    _, neighbours, shortest = response.table(detector).adc.shape
+    neighbours = response.table(detector).adc.shape[1]
     rows = slice(int(arrivals.offsets[first]), int(arrivals.offsets[last]))
     clouds = Clouds(arrivals.wire[rows], arrivals.tick[rows], arrivals.sigma_wire[rows],
                     arrivals.sigma_tick[rows], arrivals.charge[rows],
@@ -114,19 +115,29 @@ def _lay_out(arrivals, first, last, detector):
     grid = np.zeros((last - first, groups[-1], -(-int(detector.ticks) // CELL)), dtype=np.int32)
     blocks = np.zeros((_find(clouds, counts, groups, neighbours // 2, grid), 8), dtype=np.int64)
     _outline(clouds, counts, groups, neighbours // 2, grid, blocks, int(detector.ticks))
-    _, _, wire, tick, width, ticks, source, sources = blocks.T
-    edge = (tick == 0) | (tick + ticks == int(detector.ticks))  # nothing may come round the end
-    length = convolve.length(np.maximum(ticks + np.where(edge, AFTER, 0), shortest))
+    _, plane, wire, tick, width, ticks, source, sources = blocks.T
+    edge = (tick == 0) | (tick + ticks == int(detector.ticks))
+    spare = _early(detector)[plane] + np.where(edge, AFTER, 0)  # nothing may come round the end
+    length = convolve.length(ticks + spare)
     plan = convolve.plan(width, source - wire, sources, length)
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
     _splat(clouds, counts, groups, neighbours // 2, grid, blocks, plan.source, length, canvas)
     return blocks, plan, canvas
 
 
+@lru_cache(maxsize=8)
+def _early(detector):
+    """Return by how many ticks each plane's signal begins before a block, ndarray (3,)."""
+    table = response.table(detector)
+    high = abs(table.adc).max(axis=1)
+    first = (high > _FAINT * high.max(axis=1, keepdims=True)).argmax(axis=1) + table.start
+    return np.maximum(-first - int(BEFORE), 0)
+
+
 @lru_cache(maxsize=256)
 def _kernel(detector, n):
-    """Return the response as a filter for rows of n ticks."""
-    return response.spectrum(detector, n).astype(np.complex64)
+    """Return the response as a filter for rows of n ticks; what is longer comes round, faint."""
+    return response.sampled(detector, n).astype(np.complex64)
 
 
 def _bind(arrivals, pages):
@@ -201,11 +212,11 @@ def _find(clouds, counts, groups, halo, grid):
                 for group in range(low // GROUP, high // GROUP + 1):
                     page[groups[plane] + group, early:late + 1] = 1
         _sum_up(clouds, first, last, groups, loud, 0.0)
-        blocks = _number(page, blocks)
+        blocks = _number(page, blocks, _bounds(clouds, first, last, groups, page.shape[1]))
     return blocks
 
 
-@njit
+@apart
 def _sum_up(clouds, first, last, groups, loud, factor):
     """Add the charge of clouds to their cells, or wipe these cells if the factor is 0."""
     for k in range(first, last):
@@ -216,16 +227,34 @@ def _sum_up(clouds, first, last, groups, loud, factor):
                 loud[home, cell] = factor * (loud[home, cell] + clouds.charge[k])
 
 
-@njit
-def _number(page, blocks):
+@apart
+def _bounds(clouds, first, last, groups, cells):
+    """First and last group of each plane that an event may touch, its first and last cell."""
+    low, high = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64)
+    low[:3], high[:3], low[3], high[3] = groups[1:], groups[:3] - 1, cells, -1
+    for k in range(first, last):
+        if _read(clouds.tick[k], cells):
+            for plane in range(3):
+                home = groups[plane] + floor(clouds.wire[k, plane]) // GROUP
+                low[plane] = max(min(low[plane], home - 1), groups[plane])
+                high[plane] = min(max(high[plane], home + 1), groups[plane + 1] - 1)
+            early, late = _cells(clouds.tick[k], clouds.sigma_tick[k], cells)
+            low[3], high[3] = min(low[3], early), max(high[3], late)
+    return low, high
+
+
+@apart
+def _number(page, blocks, bounds):
     """Number the runs of marked cells of one event, from `blocks` on."""
-    for group in range(page.shape[0]):
-        inside = False
-        for cell in range(page.shape[1]):
-            if page[group, cell]:
-                blocks += not inside
-                page[group, cell] = blocks
-            inside = page[group, cell] > 0
+    low, high = bounds
+    for plane in range(3):
+        for group in range(low[plane], high[plane] + 1):
+            inside = False
+            for cell in range(low[3], high[3] + 1):
+                if page[group, cell]:
+                    blocks += not inside
+                    page[group, cell] = blocks
+                inside = page[group, cell] > 0
     return blocks
 
 
@@ -234,9 +263,11 @@ def _outline(clouds, counts, groups, halo, grid, blocks, ticks):
     """Write event, plane, wire, tick, wires, ticks of each block; first and number of sources."""
     for event in range(len(grid)):
         page = grid[event]
+        low, high = _bounds(clouds, clouds.offsets[event], clouds.offsets[event + 1], groups,
+                            page.shape[1])
         for plane in range(3):
-            for group in range(groups[plane], groups[plane + 1]):
-                for cell in range(page.shape[1]):
+            for group in range(low[plane], high[plane] + 1):
+                for cell in range(low[3], high[3] + 1):
                     if page[group, cell]:
                         block = blocks[page[group, cell] - 1]
                         if block[5] == 0:
@@ -248,18 +279,18 @@ def _outline(clouds, counts, groups, halo, grid, blocks, ticks):
                 continue
             cell = floor(clouds.tick[k]) // CELL
             for plane in range(3):
-                low, high = _range(clouds.wire[k, plane], clouds.sigma_wire[k], 0, counts[plane])
-                for group in range(max(low - halo, 0) // GROUP,
-                                   min(high + halo, counts[plane] - 1) // GROUP + 1):
+                near, far = _range(clouds.wire[k, plane], clouds.sigma_wire[k], 0, counts[plane])
+                for group in range(max(near - halo, 0) // GROUP,
+                                   min(far + halo, counts[plane] - 1) // GROUP + 1):
                     number = page[groups[plane] + group, cell]
                     if number:
-                        _widen(blocks[number - 1], low, high, group * GROUP, halo, counts[plane])
+                        _widen(blocks[number - 1], near, far, group * GROUP, halo, counts[plane])
     for block in blocks:  # ends become numbers
         block[4] -= block[2]
         block[7] -= block[6]
 
 
-@njit
+@apart
 def _widen(block, low, high, first, halo, count):
     """Make a block of the group of wires from `first` on hold what these wires induce in it."""
     last = min(first + GROUP, count) - 1
@@ -290,7 +321,7 @@ def _below(x):
     return _GAUSS[i] + (at - i) * (_GAUSS[i + 1] - _GAUSS[i])
 
 
-@njit
+@apart
 def _room(sigma):
     """Room for the shares of the widest cloud."""
     widest = 0.0
@@ -325,7 +356,7 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
                              shares, t0, times, canvas)
 
 
-@njit
+@apart
 def _add(block, source, length, charge, w0, shares, t0, times, canvas):
     """Add a cloud to one block, as far as it lies there."""
     a, b = max(t0, block[3]), min(t0 + len(times), block[3] + block[5])
