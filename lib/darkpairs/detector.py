@@ -75,7 +75,7 @@ class Detector(NamedTuple):
     trigger: Given[float, "tick", "same; sample at which the neutrino comes"] = 800.0
     shaping: Given[float, "µs", "JINST 12 P08003; time to the peak"] = 2.2
     order: Given[float, "", "our choice: of the shaper CR-(RC)ⁿ, its n"] = 5.0
-    gain: Given[float, "mV/fC", "same; at the peak"] = 14.0
+    gain: Given[float, "mV/fC", "JINST 12 P08003; at the peak"] = 14.0
     amplify: Given[float, "", "Wire-Cell's MicroBooNE parameters; a second stage"] = 1.2
     bits: Given[float, "", "JINST 12 P02017"] = 12.0
     swing: Given[float, "mV", "same; of the digitiser"] = 2000.0
