@@ -1,7 +1,7 @@
 """Muons, pions and protons in argon: how they slow down, straggle, bend, and how they end.
 
 In: a charged particle, a `Detector`, `matter.Steps` and `Fates`. Out: rows of deposits; ranges and
-stopping powers. Chapter: track.
+stopping powers. Chapter: shower.
 
 A heavy particle loses energy to electrons in many small collisions. Their mean is NIST's table for
 protons up to 700 MeV: other particles of the same speed differ only by the largest energy that one

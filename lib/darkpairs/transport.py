@@ -1,6 +1,6 @@
 """From what really happened to what is left in argon: every final particle on its way.
 
-In: `Truth`, a `Detector`. Out: `Deposits`. Chapters: shower, track.
+In: `Truth`, a `Detector`. Out: `Deposits`. Chapter: shower.
 
 Final particles are the rows of `Truth` that are nobody's parent. Photons, electrons and positrons
 go to `shower`, muons, pions and protons to `track`; neutrinos, the dark states, neutrons and nuclei
