@@ -81,8 +81,8 @@ def inverse(detector, filters, n):
     """Return the loose filter for rows of n ticks, ndarray (3, 2 reach + 1, n//2 + 1) of complex64.
 
     For waves of wave number k across the wires and of frequency f, with the response R(k, f), it
-    makes Σ_k |G R − W(k) T(f)|² + λ Σ_d |G_d|² smallest, G(k) = Σ_d G_d exp(−2πikd) over the few
-    neighbours: Wiener's inverse, with a constant λ, that knows how far it may reach.
+    makes ``Σ_k |G R − W(k) T(f)|² + λ Σ_d |G_d|²`` smallest, with G(k) = Σ_d G_d exp(−2πikd) over
+    the few neighbours: Wiener's inverse, with a constant λ, that knows how far it may reach.
     """
     forward = response.sampled(detector, n)
     halo, reach = forward.shape[1] // 2, int(filters.reach)
