@@ -199,6 +199,20 @@ def test_dead_wires_have_no_regions():
     assert len(found.plane) < len(find(batch).plane)
 
 
+@pytest.mark.parametrize("plane", [0, 1, 2])
+def test_wires_beside_dead_ones_keep_their_charge(plane):
+    """What the three living wires on each side find is what they would find without dead ones."""
+    batch = track((0.1, 0.3, 0.9), n=8, length=150.0)
+    dead = wires.dead(detector.MICROBOONE)[plane]
+    found, whole = (find(batch, paper) for paper in (detector.MICROBOONE, LIVE))
+    sums = [np.bincount(one.wire[one.plane == plane], np.add.reduceat(
+        one.electrons, one.start[:-1])[one.plane == plane], len(dead)) for one in (found, whole)]
+    beside = np.any([np.roll(dead, d) for d in (-3, -2, -1, 1, 2, 3)], axis=0) & ~dead
+    beside &= sums[1] > 0
+    assert beside.sum() >= 6
+    assert sums[0][beside] / sums[1][beside] == pytest.approx(1.0, abs=0.2)
+
+
 def test_a_higher_threshold_finds_less(slanted):
     _, waveforms = slanted
     sizes = [len(deconvolve.charge(waveforms, LIVE,

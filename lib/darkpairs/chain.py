@@ -9,7 +9,7 @@ from darkpairs import batches, deconvolve, drift, readout, traces, transport
 from darkpairs._jit import spread
 from darkpairs.detector import MICROBOONE
 
-_CHUNK = 16  # events that go the way together: memory stays flat
+_CHUNK = 8  # events that go the way together: memory stays flat
 
 
 def display(truth, i, *, detector=MICROBOONE, seed):

@@ -127,6 +127,15 @@ def remaining_noise(detector, filters, n, tight=False):
     return np.sqrt((power * twice * noise.spectrum(detector, n)).sum(axis=1)) / n
 
 
+@lru_cache(maxsize=8)
+def _rows(detector):
+    """Return where the wires of each plane begin, and the noise of all [ADC]; dead ones have ∞."""
+    dead = wires.dead(detector)
+    alive = [np.where(dead[p], np.inf, noise.rms(detector, wires.lengths(detector, p)))
+             for p in range(3)]
+    return np.concatenate([[0], np.cumsum(wires.counts(detector))]), np.concatenate(alive)
+
+
 def _filtered(waveforms, first, last, detector, filters):
     """Return columns event, plane … ticks of blocks, their plan, and the two filtered canvases."""
     blocks = slice(int(waveforms.offsets[first]), int(waveforms.offsets[last]))
@@ -143,6 +152,7 @@ def _filtered(waveforms, first, last, detector, filters):
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
     _gather(table, sources, waveforms.start[blocks], waveforms.adc, pedestal, plan.source, length,
             canvas)
+    _bridge(table, sources, plan.source, length, _rows(detector)[0], _rows(detector)[1], canvas)
     return table, plan, convolve.run(plan, canvas, table[:, 1],
                                      lambda n: inverse(detector, filters, n),
                                      also=lambda n: tightening(detector, filters, n),
@@ -152,10 +162,7 @@ def _filtered(waveforms, first, last, detector, filters):
 def _page(waveforms, first, last, detector, filters):
     """Find the regions of a few events; return them with their samples and owners."""
     table, plan, (loose, tight) = _filtered(waveforms, first, last, detector, filters)
-    rms = [noise.rms(detector, wires.lengths(detector, p)) for p in range(3)]
-    dead = wires.dead(detector)
-    alive = np.concatenate([np.where(dead[p], np.inf, rms[p]) for p in range(3)])
-    begin = np.concatenate([[0], np.cumsum(wires.counts(detector))])
+    begin, alive = _rows(detector)
     sizes, which = np.unique(plan.length, return_inverse=True)
     left = np.array([[remaining_noise(detector, filters, n, sort) for n in sizes.tolist()]
                      for sort in (False, True)]).reshape(2, -1, 3)[:, which]
@@ -244,6 +251,30 @@ def _gather(table, sources, start, adc, pedestal, goal, length, canvas):
                 row, samples = canvas[goes:goes + ticks], adc[comes:comes + ticks]
                 for t in range(ticks):
                     row[t] = np.float32(samples[t]) - level
+
+
+@apart
+def _bridge(table, sources, goal, length, begin, alive, canvas):
+    """Give dead wires what lies between their living neighbours: silence would look like charge.
+
+    A wire without neighbours on one side gets what the nearest one on the other side has.
+    """
+    for b in range(len(table)):
+        first, count, n = sources[b, 0], sources[b, 1], length[b]
+        live = alive[begin[table[b, 1]] + first:begin[table[b, 1]] + first + count] < np.inf
+        rows = canvas[goal[b]:goal[b] + count * n]
+        for w in range(count):
+            low, high = w, w
+            while low >= 0 and not live[low]:
+                low -= 1
+            while high < count and not live[high]:
+                high += 1
+            if live[w] or (low < 0 and high == count):
+                continue
+            low, high = (high, high) if low < 0 else (low, low if high == count else high)
+            part = np.float32((w - low) / (high - low) if high > low else 0.0)
+            for t in range(n):
+                rows[w * n + t] = (1 - part) * rows[low * n + t] + part * rows[high * n + t]
 
 
 @apart

@@ -84,7 +84,8 @@ def true_charge(arrivals, detector=MICROBOONE):
             rows = canvas[begin:begin + sources * n].reshape(sources, n)
             image = np.zeros((width, ticks), dtype=np.float32)
             a, b = max(wire, source), min(wire + width, source + sources)
-            image[a - wire:b - wire] = rows[a - source:b - source, :ticks]
+            if a < b:  # else the block feels its neighbours only
+                image[a - wire:b - wire] = rows[a - source:b - source, :ticks]
             images.append(image)
     return images
 
