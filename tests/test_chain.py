@@ -85,3 +85,9 @@ def test_what_never_enters_is_an_empty_event(some):
 def test_an_event_that_is_not_there_is_refused(some, i):
     with pytest.raises(ValueError, match=rf"event {i} of a batch of 10; wanted 0 to 9"):
         chain.display(some, i, seed=3)
+
+
+def test_no_events_are_a_result(some):
+    found = chain.charge(batches.select(some, slice(0, 0)), seed=1)
+    assert len(found) == len(found.plane) == 0
+    assert found.offsets.tolist() == [0]

@@ -227,3 +227,41 @@ def test_waveforms_without_blocks_give_no_charge():
     found = find(batch)
     assert len(found) == 1
     assert found.electrons.shape == (0,)
+
+
+def test_a_chamber_without_noise_finds_no_rounding(slanted):
+    silent = LIVE._replace(noise_flat=0.0, noise_start=0.0, noise_slope=0.0)
+    batch, _ = slanted
+    u, v, y = recovered(find(batch, silent), batch)
+    assert (u, v, y) == pytest.approx((1, 1, 1), abs=0.05)
+    assert 0 < len(find(track((0, 0, 1)), silent).plane) < 3 * 250  # a region or two for each wire
+
+
+def test_the_ends_of_a_short_row_do_not_reach_beyond_it(slanted):
+    _, waveforms = slanted
+    far = deconvolve.charge(waveforms, LIVE, filters=FILTERS._replace(base=1e4))
+    assert np.isfinite(far.electrons).all()
+    row = np.array([2.0, 4.0, 1e9, 1e9], dtype=np.float32)
+    zero, slope = deconvolve._line(row[:2], 10)
+    assert (zero, slope) == pytest.approx((2.0, 2.0))
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(length=100.0), "up to wire .*another chamber made these"),
+    (dict(ticks=1400.0), "and 1400 ticks: another chamber made these"),
+    (dict(gain=0.0), "a chamber with .*gain.*wanted numbers > 0")])
+def test_another_chamber_is_refused(slanted, change, words):
+    for look in (deconvolve.charge, deconvolve.images):
+        with pytest.raises(ValueError, match=words):
+            look(slanted[1], LIVE._replace(**change))
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(time=0.0), "time = 0.0; wanted a number > 0"),
+    (dict(pad=2.5), "pad = 2.5; wanted a whole number"),
+    (dict(base=-1.0), "base = -1.0; wanted a whole number ≥ 0"),
+    (dict(threshold=np.nan), "threshold = nan; wanted a number > 0"),
+    (dict(reach=32.0), "reach = 32.0; wanted less than 32 wires")])
+def test_filters_without_sense_are_refused(slanted, change, words):
+    with pytest.raises(ValueError, match=words):
+        deconvolve.charge(slanted[1], LIVE, filters=FILTERS._replace(**change))

@@ -232,3 +232,26 @@ def test_the_table_shows_what_was_changed():
                 for paper in (changed, detector.MICROBOONE))
     assert [name for name in old if new[name] != old[name]] == ["lifetime"]
     assert new["lifetime"][0] == 3000
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(height=-5.0), "a chamber with .*height.*wanted numbers > 0"),
+    (dict(lifetime=np.nan), "a chamber with .*lifetime.*wanted numbers > 0"),
+    (dict(noise_flat=-1.0), "noise_flat.*≥ 0 for diffusion, noise and jacket"),
+    (dict(trigger=np.inf), "trigger.*all finite but for the lifetime"),
+    (dict(ticks=100.5), "ticks = 100.5; wanted a whole number from 1 to 524288"),
+    (dict(ticks=0.0), "ticks = 0; wanted a whole number"),
+    (dict(bits=16.0), "bits = 16; wanted a whole number from 1 to 15"),
+    (dict(order=2.5), "order = 2.5; wanted a whole number"),
+    (dict(angle=1.6), "wires at 1.6 rad to the vertical; wanted less than π/2"),
+    (dict(bits=10.0), "pedestals of 2046 and 473 ADC; wanted 0 to 1023, the range of 10 bits"),
+])
+def test_chambers_without_sense_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        detector.checked(detector.MICROBOONE._replace(**change))
+
+
+def test_chambers_with_sense_are_taken_as_they_are():
+    for change in (dict(), dict(lifetime=np.inf), dict(bits=14), dict(jacket=0, noise_flat=0)):
+        given = detector.MICROBOONE._replace(**change)
+        assert detector.checked(given) == given

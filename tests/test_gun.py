@@ -78,9 +78,10 @@ def test_azimuth_turns_the_plane_of_a_pair():
 @pytest.mark.parametrize(("pdg", "kinetic", "words"), [
     (111, 5.0, r"cannot shoot PDG \[111\]; wanted 11, 22, 13, 211, 2212"),
     ([11, 2112], [5.0, 5.0], r"cannot shoot PDG \[2112\]"),
-    (11, 0.0, r"kinetic energies \[0.0\] MeV; wanted numbers > 0"),
-    (11, -3.0, "wanted numbers > 0"),
-    ([11, 22], [1.0, np.nan], "wanted numbers > 0"),
+    (11, 0.0, r"kinetic energies \[0.0\] MeV; wanted finite numbers > 0"),
+    (11, np.inf, "wanted finite numbers > 0"),
+    (11, -3.0, "wanted finite numbers > 0"),
+    ([11, 22], [1.0, np.nan], "wanted finite numbers > 0"),
 ])
 def test_bad_input_is_refused(pdg, kinetic, words):
     with pytest.raises(ValueError, match=words):
@@ -91,7 +92,7 @@ def test_bad_input_is_refused(pdg, kinetic, words):
 def test_no_direction_is_refused(direction):
     for shot in (lambda: gun.shoot(11, 5.0, direction=direction),
                  lambda: gun.pair((9.0, 9.0), 0.1, direction=direction)):
-        with pytest.raises(ValueError, match="wanted one with a length > 0"):
+        with pytest.raises(ValueError, match="wanted one with a finite length > 0"):
             shot()
 
 
@@ -99,3 +100,9 @@ def test_no_direction_is_refused(direction):
 def test_pairs_without_energy_are_refused(energies):
     with pytest.raises(ValueError, match="wanted both above the electron's mass"):
         gun.pair(energies, 0.1)
+
+
+@pytest.mark.parametrize("wrong", [dict(n=-1), dict(n=2.5), dict(first=0.5)])
+def test_events_are_counted_in_whole_numbers(wrong):
+    with pytest.raises(ValueError, match="wanted whole numbers, n ≥ 0"):
+        gun.shoot(11, 5.0, **wrong)

@@ -132,3 +132,8 @@ def test_place_of_a_wire_against_the_slow_twin():
         state = mix((state + event * gamma) & mask)
         slow = mix(state ^ mix(plane * 2**32 + wire + 1)) % 2**20
         assert noise._offset(np.uint64(seed), STREAM, np.uint64(event), plane, wire) == slow
+
+
+def test_no_wire_is_shorter_than_nothing():
+    with pytest.raises(ValueError, match="wires of -5 cm and more; wanted lengths ≥ 0"):
+        noise.rms(CHAMBER, [-5.0, 3.0])

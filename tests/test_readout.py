@@ -75,8 +75,10 @@ def test_the_slow_twin(plane):
     track(), arrivals(3e4, 2000.0, [700.0]), arrivals(3e4, 2000.5, [700.5], width=0.0, length=0.0),
     arrivals(np.full(80, 2e3), np.full(80, 1234.0), np.linspace(400, 480, 80)),
     arrivals(np.full(80, 2e3), np.linspace(1000, 1400, 80), np.full(80, 431.999999)),
-    arrivals(np.full(9, 5e3), np.full(9, 1024.0), np.arange(9) * 16.0 + 32.0)],
-    ids=["slanted", "edge", "point", "along the plane", "along the drift", "group borders"])
+    arrivals(np.full(9, 5e3), np.full(9, 1024.0), np.arange(9) * 16.0 + 32.0),
+    arrivals(3e4, 2000.5, [718.5], width=0.0)],
+    ids=["slanted", "edge", "point", "along the plane", "along the drift", "group borders",
+         "beside a group"])
 def test_all_charge_lies_in_a_block(batch):
     made = readout.waveforms(batch, LIVE, seed=0, noisy=False)
     images = readout.true_charge(batch, LIVE)
@@ -213,3 +215,36 @@ def test_an_event_without_charge_is_a_result():
 def test_a_seed_is_a_whole_number():
     with pytest.raises(ValueError, match=r"seed -1; wanted a whole number from 0 to 2⁶³ − 1"):
         readout.waveforms(track(), LIVE, seed=-1)
+
+
+@pytest.mark.parametrize("place", [-1e-12, 3456.0])
+def test_charge_on_the_outermost_wall_has_its_block(place):
+    made = readout.waveforms(arrivals(3e4, 2000.0, [place]), LIVE, seed=0, noisy=False)
+    y = made.plane == 2
+    end = made.wire[y] if place < 0 else made.wire[y] + made.wires[y]
+    assert end.tolist() == [0 if place < 0 else 3456]
+    image = readout.true_charge(arrivals(3e4, 2000.0, [place]), LIVE)[np.argmax(y)]
+    assert image.sum() == pytest.approx(1.5e4, rel=1e-4)  # half of the cloud lies beyond
+
+
+def test_wide_clouds_have_all_their_blocks():
+    wide = arrivals([3e5, 2e5], [2000.0, 2100.0], [700.0, 1000.0], width=12.0)
+    images, made = readout.true_charge(wide, LIVE), readout.waveforms(wide, LIVE, seed=0)
+    for plane in EVERY:
+        found = sum(image.sum() for image, p in zip(images, made.plane, strict=True) if p == plane)
+        assert found == pytest.approx(5e5, rel=1e-5)
+
+
+def test_what_no_chamber_can_write_is_refused():
+    for wrong in (arrivals(-3e4, 2000.0, [700.0]), arrivals(3e4, 2000.0, [np.nan])):
+        with pytest.raises(ValueError, match="wanted finite numbers, and charge and widths ≥ 0"):
+            readout.waveforms(wrong, LIVE, seed=1)
+    for look in (readout.true_charge, lambda *few: readout.waveforms(*few, seed=1)):
+        with pytest.raises(ValueError, match="the range of 10 bits"):
+            look(track(), LIVE._replace(bits=10.0))
+
+
+@pytest.mark.parametrize(("place", "home"), [(-1e-9, 300), (0.0, 300), (3455.9, 515),
+                                             (3456.0, 515)])
+def test_no_place_is_beyond_the_groups_of_its_plane(place, home):
+    assert readout._home(np.array([0, 150, 300, 516]), 2, place) == home

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkpairs.traces import Arrivals, Charge, Deposits, Waveforms
+from darkpairs.traces import Arrivals, Charge, Deposits, Waveforms, check_clouds
 
 RIDE = dict(event=[3, 4], kind=[0, 1], weight=[1.0, 2.0])
 DEPOSITS = dict(**RIDE, offsets=[0, 2, 3], escaped=[0.0, 1.0], unseen=[0.5, 0.0],
@@ -84,3 +84,13 @@ def test_events_without_rows_are_legal():
                      position=np.empty((0, 3)), energy=[], dx=[], time=[], particle=[])
     assert len(batch) == 2
     assert batch.rows(1) == slice(0, 0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("charge", -1.0), ("tick", np.inf), ("wire", np.nan),
+                                             ("sigma_tick", -0.1), ("sigma_wire", np.nan)])
+def test_clouds_without_sense_are_refused(name, value):
+    one = dict(event=[1], kind=[0], weight=[1.0], offsets=[0, 1], charge=[9.0], tick=[-5.0],
+               wire=[[-1.0, 2.0, 3.0]], sigma_tick=[0.0], sigma_wire=[0.0], particle=[0])
+    check_clouds(Arrivals(**one))
+    with pytest.raises(ValueError, match=f"{name} is NaN, infinite or less than nothing"):
+        check_clouds(Arrivals(**one | {name: np.full(np.shape(one[name]), value)}))

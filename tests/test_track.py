@@ -317,3 +317,8 @@ def test_bad_input_is_refused(pdg, kinetic, words):
 def test_michel_is_zero_outside_its_limits():
     assert (track.michel([-0.1, 52.4, 100.0]) == 0).all()
     assert track.michel(20.0) > 0
+
+
+def test_at_rest_there_is_no_density_effect():
+    with pytest.raises(ValueError, match="βγ from -1 on; wanted numbers > 0"):
+        track.density_effect(np.array([-1.0, 2.0]))

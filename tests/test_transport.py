@@ -252,6 +252,11 @@ GOOD = (22, (10.0, 0, 0, 10.0), gun.MIDDLE, -1)
     ((22, (np.nan, 0, 0, 1.0), gun.MIDDLE, -1), "NaN or infinity; wanted finite"),
     ((22, (10.0, 0, 0, 10.0), (np.inf, 0, 0), -1), "NaN or infinity; wanted finite"),
     ((14, (np.nan, 0, 0, 1.0), gun.MIDDLE, -1), "NaN or infinity; wanted finite"),
+    ((22, (10001.0, 0, 0, 10001.0), gun.MIDDLE, -1), "wanted up to 10 GeV for γ and e"),
+    ((13, (2e5, 0, 0, 2e5), gun.MIDDLE, -1), "wanted up to 10 GeV for γ and e"),
+    ((22, (10.0, 0, 0, 10.0), gun.MIDDLE, 2), "event 9: particle 1 comes from 2; wanted another"),
+    ((22, (10.0, 0, 0, 10.0), gun.MIDDLE, 1), "particle 1 comes from 1; wanted another one of its"),
+    ((22, (10.0, 0, 0, 10.0), gun.MIDDLE, -2), "particle 1 comes from -2; wanted"),
     ((14, (-1.0, 0, 0, 1.0), gun.MIDDLE, -1), "less than no energy; wanted 0 or more"),
 ])
 def test_bad_particles_are_refused_by_name(particle, words):
@@ -265,6 +270,9 @@ def test_bad_particles_are_refused_by_name(particle, words):
 @pytest.mark.parametrize(("change", "words"), [
     (dict(seed=-1), "seed -1; wanted"),
     (dict(seed=2**63), "wanted a whole number"),
+    (dict(seed=2.5), "seed 2.5; wanted a whole number"),
+    (dict(detector=MICROBOONE._replace(density=np.nan)), "a chamber with .*density.*; wanted"),
+    (dict(steps=matter.STEPS._replace(highland=np.inf)), "highland = inf; wanted a finite width"),
     (dict(steps=matter.STEPS._replace(step=-0.3)), "step = -0.3; wanted a number > 0"),
     (dict(fates=track.FATES._replace(last=0.0)), "last = 0.0; wanted"),
     (dict(fates=track.FATES._replace(pion_length=np.nan)), "pion_length = nan; wanted"),

@@ -130,3 +130,9 @@ def test_the_table_of_dead_wires_has_no_doubles():
     ours = (groups == 16) & (first % 16 == 0)
     assert ours.sum() >= 19  # ASICs serve 16 channels each
     assert "toy" in table.about["title"]
+
+
+@pytest.mark.parametrize("plane", [-1, 3])
+def test_there_are_three_planes(plane):
+    with pytest.raises(ValueError, match=f"plane {plane}; wanted 0, 1 or 2"):
+        wires.lengths(HERE, plane)

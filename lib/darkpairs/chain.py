@@ -54,7 +54,7 @@ def charge(truth, *, detector=MICROBOONE, seed):
     """
     def part(first, last):
         found = []
-        for begin in range(first, last, _CHUNK):
+        for begin in range(first, max(last, 1), _CHUNK):  # no events are a chunk, too
             some = batches.select(truth, slice(begin, min(begin + _CHUNK, last)))
             arrivals = drift.arrivals(transport.deposits(some, detector, seed=seed), detector)
             found.append(deconvolve.charge(readout.waveforms(arrivals, detector, seed=seed),

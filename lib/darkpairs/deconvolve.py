@@ -12,6 +12,7 @@ the one foreseen; owners' fractions sum to one; no owner changes what is found.
 """
 
 from functools import lru_cache
+from math import inf
 from typing import Annotated as Given
 from typing import NamedTuple
 
@@ -19,11 +20,12 @@ import numpy as np
 
 from darkpairs import convolve, noise, response, wires
 from darkpairs._jit import apart, njit
-from darkpairs.detector import MICROBOONE
+from darkpairs.detector import MICROBOONE, checked
 from darkpairs.owners import owners
 from darkpairs.traces import Charge
 
 _PAGE = 4  # events that are transformed together
+_ROUNDED = 0.3  # ADC, about 1/√12: what rounding does to the counts of a wire without noise
 _ANGLES = 64  # waves across the wires, from which a filter's neighbours are made
 
 
@@ -45,6 +47,7 @@ class Filters(NamedTuple):
 
 
 FILTERS = Filters()
+_COUNTED = ("reach", "shortest", "pad", "join", "base")
 
 
 def charge(waveforms, detector=MICROBOONE, *, filters=FILTERS):
@@ -55,21 +58,46 @@ def charge(waveforms, detector=MICROBOONE, *, filters=FILTERS):
     waveforms : Waveforms
         Blocks of counts.
     detector : Detector
-        The chamber that is believed to have made them.
+        The chamber that is believed to have made them; refused with a ValueError if it has fewer
+        wires or ticks than they.
     filters : Filters
-        How to look.
+        How to look; all > 0, but numbers of wires and ticks whole and ≥ 0, or it is refused.
 
     Returns
     -------
     Charge
     """
+    detector = _checked(waveforms, detector, filters)
     pages = [_page(waveforms, first, min(first + _PAGE, len(waveforms)), detector, filters)
              for first in range(0, len(waveforms), _PAGE)]
     return _bind(waveforms, pages)
 
 
+def _checked(waveforms, detector, filters):
+    """Return a chamber that makes sense and could have made these waveforms, for such filters."""
+    detector = checked(detector)
+    for name, value in filters._asdict().items():
+        if name in _COUNTED and not (0 <= value < inf and value % 1 == 0):
+            raise ValueError(f"{name} = {value}; wanted a whole number ≥ 0")
+        if name not in _COUNTED and not 0 < value < inf:  # refuses NaN too
+            raise ValueError(f"{name} = {value}; wanted a number > 0")
+    if 2 * filters.reach >= _ANGLES:
+        raise ValueError(f"reach = {filters.reach}; wanted less than {_ANGLES // 2} wires: "
+                         "neighbours are made from as many waves")
+    counts = np.array(wires.counts(detector))
+    wire, tick = waveforms.wire + waveforms.wires, waveforms.tick + waveforms.ticks
+    beyond = (wire > counts[waveforms.plane]) | (tick > detector.ticks)
+    if beyond.any():
+        b = np.argmax(beyond)
+        raise ValueError(f"a block of plane {waveforms.plane[b]} up to wire {wire[b]} and tick "
+                         f"{tick[b]}; wanted blocks within {counts.tolist()} wires and "
+                         f"{detector.ticks:g} ticks: another chamber made these")
+    return detector
+
+
 def images(waveforms, detector=MICROBOONE, *, filters=FILTERS, tight=False):
     """Return the filtered blocks, for a look: a list of ndarray (wires, ticks) [electrons]."""
+    detector = _checked(waveforms, detector, filters)
     table, plan, rows = _filtered(waveforms, 0, len(waveforms), detector, filters)
     return [rows[int(tight)][goal:goal + width * n].reshape(width, n)[:, :ticks] for
             goal, n, width, ticks in zip(plan.goal, plan.length, table[:, 4], table[:, 5],
@@ -131,8 +159,9 @@ def remaining_noise(detector, filters, n, tight=False):
 def _rows(detector):
     """Return where the wires of each plane begin, and the noise of all [ADC]; dead ones have ∞."""
     dead = wires.dead(detector)
-    alive = [np.where(dead[p], np.inf, noise.rms(detector, wires.lengths(detector, p)))
-             for p in range(3)]
+    rms = [np.maximum(noise.rms(detector, wires.lengths(detector, p)), _ROUNDED)
+           for p in range(3)]
+    alive = [np.where(dead[p], np.inf, rms[p]) for p in range(3)]
     return np.concatenate([[0], np.cumsum(wires.counts(detector))]), np.concatenate(alive)
 
 
@@ -325,6 +354,7 @@ def _exceeds(row, level):
 @njit
 def _line(row, base):
     """Value at the start and slope of a straight line through both ends of a row."""
+    base = min(base, len(row) // 2)
     first, last = 0.0, 0.0
     for t in range(base):
         first += row[t] / base

@@ -14,7 +14,7 @@ Laws: density times volume is the mass; nuclei times molar mass is the mass agai
 fill the volume evenly; who lives short decays inside, who lives long only as 1/length.
 """
 
-from math import pi
+from math import isfinite, pi
 from typing import Annotated as Given
 from typing import NamedTuple, get_type_hints
 
@@ -99,6 +99,47 @@ class Tank(NamedTuple):
 MICROBOONE = Detector()
 MINIBOONE = Tank()
 EXPERIMENTS = {"microboone": MICROBOONE, "miniboone": MINIBOONE}
+
+
+_POSITIVE = ("drift", "height", "length", "density", "field", "velocity", "lifetime", "w_ion",
+             "sparse", "pitch", "gap", "angle", "radius", "tick", "shaping", "gain", "amplify",
+             "swing")
+_NOT_NEGATIVE = ("jacket", "diffusion_long", "diffusion_trans", "noise_flat", "noise_start",
+                 "noise_slope")
+_WHOLE = {"ticks": (1, 2**19), "order": (1, 20), "bits": (1, 15)}  # counts fill 16 bits with a sign
+
+
+def checked(chamber):
+    """Return a chamber as floats; refuse one in which nothing could drift or be read.
+
+    Parameters
+    ----------
+    chamber : Detector
+        Refused with a ValueError if a number is NaN, infinite (but for the lifetime) or has a sign
+        that makes no sense, if ticks, order or bits are not whole, if slanted wires do not slant,
+        or if a pedestal lies beyond the digitiser's range.
+    """
+    chamber = Detector(*map(float, chamber))
+    given = chamber._asdict()
+    wrong = {name for name, value in given.items() if not (isfinite(value) or name == "lifetime")}
+    wrong |= {name for name in _POSITIVE if not given[name] > 0}  # finds NaN too
+    wrong |= {name for name in _NOT_NEGATIVE if not given[name] >= 0}
+    if wrong:
+        wrong = {name: given[name] for name in sorted(wrong)}
+        raise ValueError(f"a chamber with {wrong}; wanted numbers > 0, or ≥ 0 for diffusion, noise "
+                         "and jacket, all finite but for the lifetime")
+    for name, (low, high) in _WHOLE.items():
+        if not low <= given[name] <= high or given[name] % 1:
+            raise ValueError(f"a chamber with {name} = {given[name]:g}; wanted a whole number from "
+                             f"{low} to {high}")
+    if not chamber.angle < pi / 2:
+        raise ValueError(f"wires at {chamber.angle:g} rad to the vertical; wanted less than π/2")
+    top = 2**chamber.bits - 1
+    if not all(0 <= given[f"pedestal_{kind}"] <= top for kind in ("induction", "collection")):
+        raise ValueError(f"pedestals of {chamber.pedestal_induction:g} and "
+                         f"{chamber.pedestal_collection:g} ADC; wanted 0 to {top:g}, the range of "
+                         f"{chamber.bits:g} bits")
+    return chamber
 
 
 def table(paper):

@@ -17,11 +17,10 @@ import numpy as np
 
 from darkpairs import wires
 from darkpairs._jit import njit
-from darkpairs.detector import MICROBOONE, Detector, _contains, body
+from darkpairs.detector import MICROBOONE, _contains, body, checked
 from darkpairs.traces import Arrivals
 from darkpairs.wires import _place
 
-_POSITIVE = ("density", "field", "velocity", "lifetime", "w_ion", "sparse", "pitch", "tick")
 # Mobility of electrons in liquid argon in cm²/V/s for a field in kV/cm, at 89 K: fit to the world's
 # data, Li et al., NIM A 816 (2016) 160, with the coefficients of lar.bnl.gov/properties/trans.html
 _MOBILITY = (551.6, 7158.3, 4440.43, 4.29, 43.63, 0.2053)
@@ -50,7 +49,7 @@ def arrivals(deposits, detector=MICROBOONE):
         If a deposit lies outside the active volume, has energy but no length, or is not made of
         finite numbers; or if a property of the chamber makes no sense.
     """
-    detector = _checked(detector)
+    detector = checked(detector)
     k = len(deposits.energy)
     charge, tick, sigma_tick, sigma_wire = (np.empty(k) for _ in range(4))
     wire = np.empty((k, 3))
@@ -87,7 +86,7 @@ def recombination(dedx, detector=MICROBOONE):
     ndarray
         Of the shape of `dedx`, from 0 to 1.
     """
-    detector = _checked(detector)
+    detector = checked(detector)
     dedx = np.asarray(dedx, dtype=np.float64)
     if not ((dedx >= 0) & (dedx < inf)).all():
         raise ValueError(f"dE/dx of {dedx.tolist()} MeV/cm; wanted finite numbers ≥ 0")
@@ -118,18 +117,6 @@ def velocity(field, temperature):
     mobility = top / (1 + a1 / a0 * field + a4 * field**2 + a5 * field**3)
     cold = (temperature / _MOBILITY_AT) ** -1.5  # both: Li et al., Eq. 3.1
     return mobility * cold * field * 1e-3  # cm²/V/s · kV/cm = 10³ cm/s = 10⁻³ cm/µs
-
-
-def _checked(detector):
-    """Return a chamber as floats; refuse one in which nothing could drift."""
-    detector = Detector(*map(float, detector))
-    wrong = {name: getattr(detector, name) for name in _POSITIVE
-             if not getattr(detector, name) > 0}  # refuses NaN too
-    wrong |= {name: getattr(detector, name) for name in ("diffusion_long", "diffusion_trans")
-              if not getattr(detector, name) >= 0}
-    if wrong:
-        raise ValueError(f"a chamber with {wrong}; wanted numbers > 0, or ≥ 0 for diffusion")
-    return detector
 
 
 def _flat(array):

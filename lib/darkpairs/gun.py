@@ -5,7 +5,7 @@ In: what, how fast, which way. Out: `Truth`. Chapters: shower, readout.
 Laws: masses and angles are those asked for; momenta of a pair sum to its direction.
 """
 
-from math import cos, sin
+from math import cos, inf, sin
 
 import numpy as np
 
@@ -29,13 +29,13 @@ def shoot(pdg, kinetic, *, direction=(0.0, 0.0, 1.0), start=MIDDLE, n=1, first=0
     pdg : int or sequence (m,) of int
         What they are: e∓ ±11, γ 22, μ∓ ±13, π± ±211, p 2212.
     kinetic : float or sequence (m,)
-        Their kinetic energies [MeV], > 0.
+        Their kinetic energies [MeV], > 0 and finite.
     direction : sequence (3,) or (m, 3)
         Where they go; any length.
     start : sequence (3,)
         Where they start [cm].
     n, first : int
-        How many such events, and the number of the first.
+        How many such events, and the number of the first; whole, and n not negative.
 
     Returns
     -------
@@ -47,8 +47,8 @@ def shoot(pdg, kinetic, *, direction=(0.0, 0.0, 1.0), start=MIDDLE, n=1, first=0
     if unknown:
         known = ", ".join(map(str, MASSES))
         raise ValueError(f"cannot shoot PDG {unknown}; wanted {known}, or one with a minus")
-    if not (kinetic > 0).all():  # refuses NaN too
-        raise ValueError(f"kinetic energies {kinetic.tolist()} MeV; wanted numbers > 0")
+    if not ((kinetic > 0) & (kinetic < inf)).all():  # refuses NaN too
+        raise ValueError(f"kinetic energies {kinetic.tolist()} MeV; wanted finite numbers > 0")
     mass = np.array([MASSES[abs(int(code))] for code in pdg])
     way = _unit(np.broadcast_to(np.asarray(direction, dtype=np.float64), (len(pdg), 3)))
     energy = np.broadcast_to(kinetic, len(pdg)) + mass
@@ -90,14 +90,16 @@ def pair(energies, opening, *, direction=(0.0, 0.0, 1.0), azimuth=0.0, start=MID
 def _unit(direction):
     """Return directions (..., 3) with the length of one."""
     length = np.linalg.norm(direction, axis=-1, keepdims=True)
-    if not (length > 0).all():  # refuses NaN too
-        raise ValueError(f"direction {direction.tolist()}; wanted one with a length > 0")
+    if not ((length > 0) & (length < inf)).all():  # refuses NaN too
+        raise ValueError(f"direction {direction.tolist()}; wanted one with a finite length > 0")
     return direction / length
 
 
 def _repeat(pdg, p4, start, n, first):
     """Lay one event out n times."""
-    m = len(pdg)
+    if n < 0 or n % 1 or first % 1:
+        raise ValueError(f"n = {n} events from number {first} on; wanted whole numbers, n ≥ 0")
+    m, n = len(pdg), int(n)
     where = np.asarray(start, dtype=np.float64)
     return Truth(event=np.arange(first, first + n), kind=np.full(n, KINDS.index("gun")),
                  weight=np.ones(n), vertex=np.tile(where, (n, 1)), e_nu=np.zeros(n),

@@ -44,6 +44,8 @@ def rms(detector, length):
     ndarray (...)
     """
     metres = np.asarray(length, dtype=np.float64) / 100
+    if not (metres >= 0).all():  # refuses NaN too
+        raise ValueError(f"wires of {metres.min() * 100:g} cm and more; wanted lengths ≥ 0")
     return np.hypot(detector.noise_flat, detector.noise_start + detector.noise_slope * metres)
 
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from darkpairs import convolve, noise, response, wires
 from darkpairs._jit import apart, njit
-from darkpairs.detector import MICROBOONE
+from darkpairs.detector import MICROBOONE, checked
 from darkpairs.rng import check_seed, stream
-from darkpairs.traces import Waveforms
+from darkpairs.traces import Waveforms, check_clouds
 
 GROUP = 16  # wires that share their blocks
 CELL = 8  # ticks: blocks begin and end at multiples of it
@@ -38,7 +38,8 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
     Parameters
     ----------
     arrivals : Arrivals
-        Charge at the wires. What comes before the first or after the last tick is not read.
+        Charge at the wires; what no cloud can have is refused, see `traces.check_clouds`. What
+        comes before the first or after the last tick is not read.
     detector : Detector
         Wires and electronics.
     seed : int
@@ -51,6 +52,8 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
     Waveforms
     """
     check_seed(seed)
+    check_clouds(arrivals)
+    detector = checked(detector)
     setup = _setup(detector, noisy)
     pages = [_page(arrivals, first, min(first + _PAGE, len(arrivals)), detector, setup, seed)
              for first in range(0, len(arrivals), _PAGE)]
@@ -68,14 +71,12 @@ def _setup(detector, noisy):
 
 
 def true_charge(arrivals, detector=MICROBOONE):
-    """Return the charge that arrives, in the blocks of `waveforms`; to look at.
+    """Return the charge that arrives, to look at: for each block of `waveforms` the electrons.
 
-    Returns
-    -------
-    list of ndarray (wires, ticks)
-        Electrons on each wire in each tick, block by block.
+    A list of ndarray (wires, ticks).
     """
-    images = []
+    check_clouds(arrivals)
+    images, detector = [], checked(detector)
     for first in range(0, len(arrivals), _PAGE):
         blocks, plan, canvas = _lay_out(arrivals, first, min(first + _PAGE, len(arrivals)),
                                         detector)
@@ -174,6 +175,13 @@ def _read(tick, cells):
 
 
 @njit
+def _home(groups, plane, wire):
+    """Group of the wire at a place; the outermost one for what lies beyond all wires."""
+    last = groups[plane + 1] - groups[plane] - 1
+    return groups[plane] + min(max(floor(wire) // GROUP, 0), last)
+
+
+@njit
 def _cells(tick, sigma, cells):
     """First and last cell of ticks that a cloud needs."""
     low = floor((tick - _REACH * sigma - BEFORE) / CELL)
@@ -205,7 +213,7 @@ def _find(clouds, counts, groups, halo, grid):
                 continue
             early, late = _cells(clouds.tick[k], clouds.sigma_tick[k], cells)
             for plane in range(3):
-                home = groups[plane] + floor(clouds.wire[k, plane]) // GROUP
+                home = _home(groups, plane, clouds.wire[k, plane])
                 if loud[home, floor(clouds.tick[k]) // CELL] < LEAST:
                     continue
                 low, high = _range(clouds.wire[k, plane], clouds.sigma_wire[k], halo,
@@ -213,7 +221,7 @@ def _find(clouds, counts, groups, halo, grid):
                 for group in range(low // GROUP, high // GROUP + 1):
                     page[groups[plane] + group, early:late + 1] = 1
         _sum_up(clouds, first, last, groups, loud, 0.0)
-        blocks = _number(page, blocks, _bounds(clouds, first, last, groups, page.shape[1]))
+        blocks = _number(page, blocks, _bounds(clouds, first, last, counts, groups, halo, cells))
     return blocks
 
 
@@ -223,22 +231,22 @@ def _sum_up(clouds, first, last, groups, loud, factor):
     for k in range(first, last):
         if _read(clouds.tick[k], loud.shape[1]):
             for plane in range(3):
-                home = groups[plane] + floor(clouds.wire[k, plane]) // GROUP
+                home = _home(groups, plane, clouds.wire[k, plane])
                 cell = floor(clouds.tick[k]) // CELL
                 loud[home, cell] = factor * (loud[home, cell] + clouds.charge[k])
 
 
 @apart
-def _bounds(clouds, first, last, groups, cells):
+def _bounds(clouds, first, last, counts, groups, halo, cells):
     """First and last group of each plane that an event may touch, its first and last cell."""
     low, high = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64)
     low[:3], high[:3], low[3], high[3] = groups[1:], groups[:3] - 1, cells, -1
     for k in range(first, last):
         if _read(clouds.tick[k], cells):
             for plane in range(3):
-                home = groups[plane] + floor(clouds.wire[k, plane]) // GROUP
-                low[plane] = max(min(low[plane], home - 1), groups[plane])
-                high[plane] = min(max(high[plane], home + 1), groups[plane + 1] - 1)
+                near, far = _range(clouds.wire[k, plane], clouds.sigma_wire[k], halo, counts[plane])
+                low[plane] = min(low[plane], groups[plane] + near // GROUP)
+                high[plane] = max(high[plane], groups[plane] + far // GROUP)
             early, late = _cells(clouds.tick[k], clouds.sigma_tick[k], cells)
             low[3], high[3] = min(low[3], early), max(high[3], late)
     return low, high
@@ -264,8 +272,8 @@ def _outline(clouds, counts, groups, halo, grid, blocks, ticks):
     """Write event, plane, wire, tick, wires, ticks of each block; first and number of sources."""
     for event in range(len(grid)):
         page = grid[event]
-        low, high = _bounds(clouds, clouds.offsets[event], clouds.offsets[event + 1], groups,
-                            page.shape[1])
+        low, high = _bounds(clouds, clouds.offsets[event], clouds.offsets[event + 1], counts,
+                            groups, halo, page.shape[1])
         for plane in range(3):
             for group in range(low[plane], high[plane] + 1):
                 for cell in range(low[3], high[3] + 1):

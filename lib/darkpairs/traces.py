@@ -217,6 +217,16 @@ class Charge(Rows):
     COUNTS: ClassVar = dict(offsets="r", start="s", owner_start="o")
 
 
+def check_clouds(arrivals):
+    """Refuse clouds with NaN or infinity, or with less than no charge or width."""
+    for name in ("charge", "tick", "wire", "sigma_tick", "sigma_wire"):
+        column = getattr(arrivals, name)
+        low = -np.inf if name in ("tick", "wire") else 0.0
+        if not (np.isfinite(column) & (column >= low)).all():
+            raise ValueError(f"arrivals whose {name} is NaN, infinite or less than nothing; wanted "
+                             "finite numbers, and charge and widths ≥ 0")
+
+
 def concatenate(batches):
     """Return one batch with the events of several of the same type, in their order."""
     batches = list(batches)

@@ -89,6 +89,8 @@ def density_effect(beta_gamma):
     beta_gamma : ndarray
         Momentum over mass, > 0.
     """
+    if not np.all(beta_gamma > 0):  # refuses NaN too
+        raise ValueError(f"βγ from {np.min(beta_gamma):g} on; wanted numbers > 0")
     a, k, low, high, c = STERNHEIMER
     x = np.log10(beta_gamma)
     bent = 2 * np.log(10) * x - c + a * np.maximum(high - x, 0) ** k

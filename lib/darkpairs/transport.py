@@ -26,8 +26,8 @@ from darkpairs.constants import (
     MUON_MASS,
     PROTON_MASS,
 )
-from darkpairs.detector import MICROBOONE
-from darkpairs.rng import _mix, _start, stream
+from darkpairs.detector import MICROBOONE, checked
+from darkpairs.rng import _mix, _start, check_seed, stream
 from darkpairs.shower import _cascade
 from darkpairs.stepping import _entry, world
 from darkpairs.traces import Deposits
@@ -39,6 +39,7 @@ SEEN = {22: (0.0, 0), 11: (ELECTRON_MASS, -1), -11: (ELECTRON_MASS, 1), 13: (MUO
         2212: (PROTON_MASS, 1)}
 NEUTRAL = (12, 14, 16, 5914, 5915, 5921)  # neutrinos and the dark states of `signal`, either sign
 NEUTRON, NUCLEI = 2112, 1_000_000_000
+FASTEST = (1e4, 1e5)  # MeV; kinetic, of light and of heavy particles: ends of `matter` and `track`
 TOLERANCE = 1e-3  # of its energy that a particle may be off its mass shell: rounded files
 KINDS = {13: MUON, 211: PION, 2212: PROTON, 22: 3, 11: 4}  # how a particle is treated
 LIGHT, UNSEEN = 3, 5  # from here on a cascade; nothing at all
@@ -48,7 +49,14 @@ ROOM = 1 << 16  # rows of deposits in one buffer, at first
 
 def finals(truth):
     """Return which particles are final, ndarray (m,) of bool: rows that are nobody's parent."""
-    first = np.repeat(truth.offsets[:-1], np.diff(truth.offsets))
+    counts = np.diff(truth.offsets)
+    first = np.repeat(truth.offsets[:-1], counts)
+    own = np.arange(len(truth.pdg)) - first
+    lost = (truth.parent < -1) | (truth.parent >= np.repeat(counts, counts)) | (truth.parent == own)
+    if lost.any():
+        row = np.argmax(lost)
+        raise ValueError(f"event {truth.event[_event_of(truth)[row]]}: particle {own[row]} comes "
+                         f"from {truth.parent[row]}; wanted another one of its event, or −1")
     mothers = (first + truth.parent)[truth.parent >= 0]
     final = np.ones(len(truth.pdg), dtype=bool)
     final[mothers] = False
@@ -75,7 +83,8 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
     truth : Truth
         Any number of events. A final particle with a code other than those of `SEEN`, a neutrino,
         a dark state, a neutron or a nucleus is refused with a ValueError; so is a seen one without
-        kinetic energy or far off its mass shell, and NaN anywhere.
+        kinetic energy, far off its mass shell or beyond the tables (10 GeV for γ and e, 100 GeV
+        for others), NaN anywhere, and a parent that its event does not have.
     detector : Detector
         Its active volume and jacket, and its density.
     seed : int
@@ -84,7 +93,7 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
         Lengths of steps and thresholds.
     fates : track.Fates
         How tracks step and end. In both, what is not > 0 is refused with a ValueError; infinity
-        switches a process off.
+        switches a process off, but scattering must have a width.
 
     Returns
     -------
@@ -92,11 +101,13 @@ def deposits(truth, detector=MICROBOONE, *, seed, steps=matter.STEPS, fates=FATE
         Those of event i depend on the seed, on its number and on its particles alone. ``particle``
         is the place of the final particle among the rows of its event.
     """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed {seed}; wanted a whole number from 0 to 2⁶³ − 1")
+    check_seed(seed)
+    detector = checked(detector)
     for name, value in (steps._asdict() | fates._asdict()).items():
         if not value > 0:  # refuses NaN too
             raise ValueError(f"{name} = {value}; wanted a number > 0")
+    if steps.highland == np.inf:
+        raise ValueError("highland = inf; wanted a finite width of scattering")
     rows = np.flatnonzero(finals(truth))
     movers, event = _movers(truth, rows), _event_of(truth)[rows]
     cuts = np.searchsorted(event, np.arange(len(truth) + 1))
@@ -136,6 +147,9 @@ def _check(truth, rows):
     shell = np.sqrt(momentum**2 + mass**2)
     _refuse(truth, rows, seen & (np.abs(shell - energy) > TOLERANCE * energy),
             "is off its mass shell; wanted E² = p² + m² within a thousandth of E")
+    most = np.where(mass > ELECTRON_MASS, FASTEST[1], FASTEST[0])
+    _refuse(truth, rows, seen & (energy - mass > most * (1 + 1e-9)),
+            "is faster than argon's tables; wanted up to 10 GeV for γ and e, 100 GeV for others")
     _refuse(truth, rows, energy < 0, "has less than no energy; wanted 0 or more")
     own = np.sqrt(np.maximum((energy - momentum) * (energy + momentum), 0))  # mass of nuclei
     recoil = momentum**2 / np.where(energy > 0, energy + own, 1)  # E − m, which would cancel

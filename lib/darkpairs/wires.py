@@ -59,6 +59,8 @@ def lengths(detector, plane):
 
     A slanted wire runs from the bottom to the top, or ends at an upright side of the frame.
     """
+    if plane not in (0, 1, 2):
+        raise ValueError(f"plane {plane}; wanted 0, 1 or 2 for U, V or Y")
     count = counts(detector)[plane]
     if plane == 2:
         return np.full(count, detector.height)
