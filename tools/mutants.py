@@ -71,7 +71,10 @@ def run(folder, tests, limit=None):
 
 @contextmanager
 def broken(folder, mutant):
-    """Apply one mutant in the copy; rooms that do not see it keep their compiled kernels."""
+    """Apply one mutant in the copy; rooms that do not see it keep their compiled kernels.
+
+    Kernels of test files are compiled anew: they may have the broken room's compiled into them.
+    """
     path, caches = folder / mutant["file"], folder / PACKAGE / "__pycache__"
     text, before = path.read_text(encoding="utf-8"), path.stat()
     whole = caches / f"numba-{source_digest(folder / PACKAGE)}"
@@ -79,7 +82,7 @@ def broken(folder, mutant):
     own = caches / f"numba-{source_digest(folder / PACKAGE)}"
     if own != whole and whole.is_dir():
         stale = [f"{room.stem}.*" for room in (ROOT / PACKAGE).glob("*.py")
-                 if path.stem in chapters.with_imports({room.stem})]
+                 if path.stem in chapters.with_imports({room.stem})] + ["test_*.*"]
         shutil.copytree(whole, own, ignore=shutil.ignore_patterns(*stale))
     try:
         yield
