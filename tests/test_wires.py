@@ -136,3 +136,23 @@ def test_the_table_of_dead_wires_has_no_doubles():
 def test_there_are_three_planes(plane):
     with pytest.raises(ValueError, match=f"plane {plane}; wanted 0, 1 or 2"):
         wires.lengths(HERE, plane)
+
+
+@pytest.mark.parametrize("planes", [(0, 1), (1, 2), (2, 0)])
+def test_wires_cross_where_a_point_is_on_both(planes):
+    position = np.random.default_rng(5).uniform(*detector.walls(HERE), (100, 3))
+    place = wires.places(HERE, position)[:, planes]
+    assert wires.crossing(HERE, planes, place) == pytest.approx(position[:, 1:], abs=1e-9)
+
+
+@pytest.mark.parametrize("planes", [(0, 0), (0, 3), (0, 1, 2)])
+def test_wires_of_one_plane_cross_nowhere(planes):
+    with pytest.raises(ValueError, match=r"planes \(0, .*two different ones"):
+        wires.crossing(HERE, planes, np.zeros((4, 2)))
+
+
+def test_ticks_tell_how_far_charge_has_come():
+    whole = HERE.drift / HERE.velocity / HERE.tick  # 2.33 ms, 4663 ticks
+    assert whole == pytest.approx(4663, abs=10)
+    ticks = HERE.trigger + np.array([0.0, whole])
+    assert wires.depth(HERE, ticks) == pytest.approx([0.0, HERE.drift])

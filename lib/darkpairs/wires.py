@@ -54,6 +54,49 @@ def projection(detector):
                      [0.0, 1.0, 0.0]]) / detector.pitch
 
 
+def depth(detector, tick):
+    """Return how far from the wires charge set out [cm] that came at given ticks.
+
+    Parameters
+    ----------
+    detector : Detector
+        The chamber.
+    tick : array-like
+        Ticks of the readout; the interaction is believed to have been at ``detector.trigger``.
+
+    Returns
+    -------
+    ndarray
+        x, of the shape of `tick`; charge from another time comes out beyond the walls.
+    """
+    ticks = np.asarray(tick, dtype=np.float64) - detector.trigger
+    return ticks * (detector.tick * detector.velocity)
+
+
+def crossing(detector, planes, place):
+    """Return where wires of two planes cross.
+
+    Parameters
+    ----------
+    detector : Detector
+        The chamber.
+    planes : sequence (2,) of int
+        Two different planes.
+    place : ndarray (..., 2)
+        Places across their wires, counted in wires; the middle of wire j is j + 1/2.
+
+    Returns
+    -------
+    ndarray (..., 2)
+        y and z [cm]; a place outside of the chamber if they cross nowhere inside.
+    """
+    if len(planes) != 2 or planes[0] == planes[1] or not {*planes} <= {0, 1, 2}:
+        raise ValueError(f"planes {tuple(planes)}; wanted two different ones of 0, 1 and 2")
+    slopes = projection(detector)[list(planes)]
+    offsets = np.asarray(place, dtype=np.float64) - slopes[:, 2]
+    return offsets @ np.linalg.inv(slopes[:, :2]).T
+
+
 def lengths(detector, plane):
     """Return the length of each wire of a plane [cm], ndarray (wires,).
 
