@@ -23,7 +23,8 @@ FLOORS = {
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
     "reco": ["owners", "deconvolve", "hits"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
-    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views"],
+    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views",
+             "scenes"],
 }
 GRANTED = {
     "ground": [],
@@ -34,7 +35,7 @@ GRANTED = {
     "verdict": ["ground", "theory", "truth"],
     "roof": ["ground", "theory", "truth", "chamber", "reco", "verdict"],
 }
-DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views"), "mpl_toolkits": ("views",),
+DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views", "scenes"), "mpl_toolkits": ("views",),
          "sklearn": ("selection",)}
 # Chapters that tell a story of their own, with no room of the same name.
 WITHOUT_ROOM = {"index", "anomaly", "beam", "limits", "first-contour", "notation", "toy",
