@@ -16,7 +16,7 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 # Floors from the ground up. A room may import earlier rooms of its own floor and what is granted.
 FLOORS = {
     "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "cells", "slots", "batches",
-               "tables", "model", "detector", "traces", "seen", "wires", "response",
+               "tables", "model", "detector", "traces", "seen", "record", "wires", "response",
                "noise", "convolve", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
