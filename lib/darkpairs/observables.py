@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkpairs import calorimetry, matching, prongs, wires
+from darkpairs import calorimetry, matching, prongs
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.record import TOPOLOGIES, Reco
