@@ -21,9 +21,10 @@ FLOORS = {
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
-    "reco": ["owners", "deconvolve", "calorimetry", "prongs", "matching", "observables"],
+    "reco": ["owners", "deconvolve", "hits", "calorimetry", "prongs", "matching", "observables"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
-    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views"],
+    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views",
+             "scenes"],
 }
 GRANTED = {
     "ground": [],
@@ -34,7 +35,7 @@ GRANTED = {
     "verdict": ["ground", "theory", "truth"],
     "roof": ["ground", "theory", "truth", "chamber", "reco", "verdict"],
 }
-DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views"), "mpl_toolkits": ("views",),
+DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views", "scenes"), "mpl_toolkits": ("views",),
          "sklearn": ("selection",)}
 # Chapters that tell a story of their own, with no room of the same name.
 WITHOUT_ROOM = {"index", "anomaly", "beam", "limits", "first-contour", "notation", "toy",
