@@ -38,7 +38,6 @@ class Scale(NamedTuple):
     piece: Given[float, "cm", "two wires; the length of one piece of it; ours"] = 0.6
     aside: Given[float, "cm", "farther from the axis, charge is not at the start; ours"] = 1.5
     steep: Given[float, "", "least part of a direction that a plane must see, squared; ours"] = 0.25
-    pulse: Given[float, "ticks", "width of a found pulse without drift: the filter's"] = 2.9
     along: Given[float, "cm", "the length of one piece of a track; ours"] = 1.0
 
 
@@ -238,10 +237,8 @@ def _lay(low, high, hit_label, mine, plane, wire, charge, width, depth, start, d
         b = (wire[h] + 0.5 - place) * detector.pitch
         if abs(a * dw - b * dx) > scale.aside * sqrt(square):
             continue
-        sigma = 2 * detector.diffusion_long * max(depth[h], 0.0) / detector.velocity
-        sigma = scale.pulse ** 2 + sigma / (detector.velocity * detector.tick) ** 2
-        reach = sqrt(12 * max(width[h] ** 2 - sigma, 0.0)) * detector.velocity * detector.tick
-        half = 0.5 * (detector.pitch * abs(dw) + reach * abs(dx)) / square
+        reach = sqrt(12.0) * width[h] * detector.velocity * detector.tick  # as of an even pulse
+        half = 0.5 * (detector.pitch * abs(dw) + reach * abs(dx)) / square + 1e-6
         s = (a * dx + b * dw) / square
         for k in range(max(0, int(np.floor((s - half) / scale.piece))),
                        min(pieces, int(np.floor((s + half) / scale.piece)) + 1)):
