@@ -3,8 +3,8 @@
 In: `Points`, `Objects`, `Hits`. Out: `Reco`. Chapter: two-eyes.
 
 Both reconstructions come this way. Energies and dE/dx are from `calorimetry`, the two lines near
-the start from `prongs`; here are counts, angles, what lies around the start, the vertex that a
-track tells of, and the mass of two photons. What really happened is asked in `matching` alone.
+the start from `legs`; here are counts, angles, what lies around the start, the vertex that a
+track tells of, and the mass of two photons. What really happened is asked in `origins` alone.
 
 Laws: nothing but the columns of `Reco.TRUTH` knows the truth; an event without objects is a row; a
 turned event has turned angles; two photons of one pion have its mass.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkpairs import calorimetry, matching, prongs
+from darkpairs import calorimetry, legs, origins
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.record import TOPOLOGIES, Reco
@@ -43,7 +43,7 @@ RULES = Rules()
 
 
 def record(points, objects, hits, detector=MICROBOONE, *, algorithm, rules=RULES, scale=None,
-           look=prongs.LOOK):
+           look=legs.LOOK):
     """Return what a reconstruction says of each event.
 
     Parameters
@@ -58,7 +58,7 @@ def record(points, objects, hits, detector=MICROBOONE, *, algorithm, rules=RULES
         What counts as what; all ≥ 0, or it is refused with a ValueError.
     scale : calorimetry.Scale, optional
         From charge to energy; that of the algorithm if not given.
-    look : prongs.Look
+    look : legs.Look
         How prongs are looked for.
 
     Returns
@@ -78,7 +78,7 @@ def record(points, objects, hits, detector=MICROBOONE, *, algorithm, rules=RULES
     columns |= _counts(points, objects, hits, energy, pick[:, 0], rules)
     columns |= _leading(objects, energy, dedx, pick)
     start, direction = _of(objects.start, pick[:, 0]), _of(objects.direction, pick[:, 0])
-    lines = prongs.fit(points, start, direction, look=look)
+    lines = legs.fit(points, start, direction, look=look)
     columns |= dict(zip(("prong_angle", "prong_leading", "prong_second"), lines, strict=True))
     columns |= _around(points, objects, hits, energy, pick, detector, rules)
     columns |= _truth(points, objects, hits, pick)
@@ -180,7 +180,7 @@ def _around(points, objects, hits, energy, pick, detector, rules):
 
 def _truth(points, objects, hits, pick):
     """Return the columns of `Reco.TRUTH`."""
-    particle, completeness, purity = matching.match(points, objects, hits)
+    particle, completeness, purity = origins.match(points, objects, hits)
     columns = {}
     for rows, name in zip(pick.T, ("truth", "truth_second"), strict=True):
         who = _of(particle, rows)
