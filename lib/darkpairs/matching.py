@@ -83,7 +83,10 @@ def _match(offsets, plane, wire, tick, charge, cluster, rules, line, mask, begin
 def _longer(triple, misfit, size, keep):
     """Return copies with more room."""
     more, rest = np.empty((size, 3), dtype=np.int64), np.empty(size)
-    more[:keep], rest[:keep] = triple[:keep], misfit[:keep]
+    for t in range(keep):
+        rest[t] = misfit[t]
+        for p in range(3):
+            more[t, p] = triple[t, p]
     return more, rest
 
 
@@ -123,11 +126,14 @@ def _triples(plane, wire, tick, rules, line, mask, begin, triple, misfit):
 
     A row holds the hits in U, V and Y, or `NOTHING` where the wire is dead.
     """
-    ends = np.searchsorted(plane, np.array([0, 1, 2, 3]))
     if len(plane) == 0:
         return 0
-    low = tick.min()
-    bins = int((tick.max() - low) / _BIN) + 1
+    ends, low, high = np.zeros(4, dtype=np.int64), tick[0], tick[0]
+    for h in range(len(plane)):
+        low, high = min(low, tick[h]), max(high, tick[h])
+        for p in range(plane[h], 3):
+            ends[p + 1] += 1
+    bins = int((high - low) / _BIN) + 1
     starts, order = _bins(tick, ends[0], ends[1], low, bins)
     first, rows = _rows(wire, ends[1], ends[2])
     reach, count = int(rules.time / _BIN) + 1, 0
@@ -164,7 +170,9 @@ def _thirds(u, v, y, first, rows, tick, rules, triple, misfit, count):
 @apart
 def _agree(plane, charge, cluster, triple, misfit, rules, label):
     """Let hits vote for triples of clusters, make objects of them, and label the hits."""
-    n = cluster.max() + 1 if len(cluster) else 0
+    n = 0
+    for h in range(len(cluster)):
+        n = max(n, cluster[h] + 1)
     trio, members = _trios(cluster, triple, n)
     votes, weight = _vote(charge, triple, misfit, trio, len(members), rules)
     kept = _rules(members, votes, n, rules)
@@ -298,7 +306,8 @@ def _join(members, kept, n):
 def _label(cluster, triple, trio, weight, members, votes, owner, n, label):
     """Give each hit the object of its best triple; without one, that of its cluster's best trio."""
     best = np.zeros(len(cluster))
-    label[:] = NOTHING
+    for h in range(len(label)):
+        label[h] = NOTHING
     for t in range(len(triple)):
         who = owner[trio[t]]
         if who != NOTHING:

@@ -13,7 +13,7 @@ owner changes what is found.
 
 import numpy as np
 
-from darkpairs import clusters, matching, wires
+from darkpairs import clusters, matching, prongs, wires
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.matching import RULES
 from darkpairs.seen import Points
@@ -38,6 +38,7 @@ def points(hits, detector=MICROBOONE, *, rules=RULES):
     """
     detector = checked(detector)
     cluster, _ = clusters.find(hits, detector)
+    cluster = prongs.split(hits, cluster, detector)
     label, triple, misfit, start = matching.match(hits, cluster, detector, rules=rules)
     event = np.repeat(np.arange(len(hits)), np.diff(start))
     global_ = triple + hits.offsets[event][:, None]
