@@ -36,6 +36,9 @@ class Rules(NamedTuple):
     lone: Given[float, "", "vote of two hits whose third wire is dead; our choice"] = 0.2
     clear: Given[float, "", "share of a cluster's votes that makes a match; our choice"] = 0.5
     part: Given[float, "", "and the least share in a second view; our choice"] = 0.25
+    blur: Given[float, "cm", "of a point along a wire; our choice"] = 0.3
+    bend: Given[float, "", "change along a wire per distance in the view; our choice"] = 1.0
+    sure: Given[float, "cm", "error of a place that is only guessed; our choice"] = 1.0
     rounds: Given[float, "", "times that votes are counted; our choice"] = 3.0
 
 

@@ -32,11 +32,13 @@ class Forks(NamedTuple):
 
     near: Given[float, "cm", "nearer hits do not tell, measured on pairs; our choice"] = 2.5
     far: Given[float, "cm", "farther out showers branch: one radiation length"] = 14.0
-    least: Given[float, "rad", "between the two lines; our choice"] = 0.2
+    least: Given[float, "rad", "between the two lines; our choice"] = 0.15
     most: Given[float, "rad", "between the two lines; our choice"] = 1.8
-    apart: Given[float, "", "least part of the variance that is between the lines; ours"] = 0.85
-    share: Given[float, "", "least part of the charge; our choice"] = 0.1
-    full: Given[float, "", "least part of a line that has hits; our choice"] = 0.65
+    apart: Given[float, "", "least part of the variance that is between the lines; ours"] = 0.7
+    both: Given[float, "", "and its least mean over two views; our choice"] = 0.83
+    same: Given[float, "cm", "starts in two views are at the same drift; our choice"] = 0.8
+    share: Given[float, "", "least part of the charge; our choice"] = 0.06
+    full: Given[float, "", "least part of a line that has hits; our choice"] = 0.55
     length: Given[float, "cm", "least length of a line; our choice"] = 6.0
     step: Given[float, "cm", "in which gaps are looked for; our choice"] = 0.6
     wide: Given[float, "cm", "hits of a line are as near; our choice"] = 0.6
@@ -68,22 +70,25 @@ def split(hits, cluster, detector=MICROBOONE, *, forks=FORKS):
     detector = checked(detector)
     found = np.array(cluster, dtype=np.int64)
     across = (hits.wire + 0.5) * detector.pitch
-    _split(hits.offsets, across, wires.depth(detector, hits.tick), np.maximum(hits.charge, 0.0),
-           forks, found)
+    _split(hits.offsets, hits.plane, across, wires.depth(detector, hits.tick),
+           np.maximum(hits.charge, 0.0), forks, found)
     return found
 
 
 @apart
-def _split(offsets, across, along, charge, forks, cluster):
+def _split(offsets, plane, across, along, charge, forks, cluster):
     """Cut the clusters of each event."""
     for i in range(len(offsets) - 1):
-        first, last = offsets[i], offsets[i + 1]
-        start, order = _members(first, last, cluster)
-        new = len(start) - 1
+        start, order = _members(offsets[i], offsets[i + 1], cluster)
+        large = 0
+        for c in range(len(start) - 1):
+            large += start[c + 1] - start[c] >= forks.hits
+        found, count = np.empty((_ENDS * large, 8)), 0
         for c in range(len(start) - 1):
             if start[c + 1] - start[c] >= forks.hits:
-                new += _cut(order[start[c]:start[c + 1]], across, along, charge, forks, cluster,
-                            new)
+                count = _tries(c, plane[order[start[c]]], order[start[c]:start[c + 1]], across,
+                               along, charge, forks, found, count)
+        _choose(found[:count], start, order, across, along, forks, cluster)
 
 
 @apart
@@ -105,11 +110,10 @@ def _members(first, last, cluster):
 
 
 @apart
-def _cut(members, across, along, charge, forks, cluster, new):
-    """Try each end of a cluster as a start; cut at the best. Return 1 if it was cut."""
+def _tries(c, plane, members, across, along, charge, forks, found, count):
+    """Try each end of a cluster as a start; list what could be a fork there."""
     ends = _ends(members, across, along)
     around = np.empty((len(members), 3))  # place across and along, and charge, near a start
-    best, way, start = 0.0, (0.0, 0.0), (0.0, 0.0)
     for e in range(_ENDS):
         known = False
         for other in range(e):
@@ -117,18 +121,40 @@ def _cut(members, across, along, charge, forks, cluster, new):
         if known:
             continue
         x, y = across[ends[e]], along[ends[e]]
-        count = _around(members, across, along, charge, x, y, forks.far, around)
-        quality, one, two = _fork(around[:count], forks)
-        if quality > best:
-            best, way, start = quality, (one, two), (x, y)
-    if best == 0.0:
-        return 0
-    for k in range(len(members)):
-        h = members[k]
-        phi = atan2(along[h] - start[1], across[h] - start[0])
-        if abs(_turn(phi - way[1])) < abs(_turn(phi - way[0])):
-            cluster[h] = new
-    return 1
+        near = _around(members, across, along, charge, x, y, forks.far, around)
+        quality, one, two = _fork(around[:near], forks)
+        if quality > 0:
+            row = found[count]
+            row[0], row[1], row[2], row[3] = c, plane, x, y
+            row[4], row[5], row[6], row[7] = quality, one, two, 0.0
+            count += 1
+    return count
+
+
+@apart
+def _choose(found, start, order, across, along, forks, cluster):
+    """Cut each cluster at its best fork, if another view has one at the same time."""
+    for f in range(len(found)):
+        for other in range(len(found)):
+            if (found[other, 1] != found[f, 1]
+                    and abs(found[other, 3] - found[f, 3]) < forks.same):
+                found[f, 7] = max(found[f, 7], found[other, 4])
+    new, f = len(start) - 1, 0
+    while f < len(found):
+        best, c = f, found[f, 0]
+        while f < len(found) and found[f, 0] == c:
+            if found[f, 4] + found[f, 7] > found[best, 4] + found[best, 7]:
+                best = f
+            f += 1
+        row = found[best]
+        if row[4] + row[7] < 2 * forks.both:
+            continue
+        for k in range(start[int(c)], start[int(c) + 1]):
+            h = order[k]
+            phi = atan2(along[h] - row[3], across[h] - row[2])
+            if abs(_turn(phi - row[6])) < abs(_turn(phi - row[5])):
+                cluster[h] = new
+        new += 1
 
 
 @njit
