@@ -117,19 +117,40 @@ def _walk(first, last, plane, label, tree):
 
 @apart
 def _meets(triple, wire, label, slopes):
-    """Return where the wires of each triple meet, y and z; NaN if its hits have no one object."""
+    """Return where the wires of each triple meet, y and z; NaN if its hits have no one object.
+
+    Of three wires, the sum of u and v counts half as much as Y, as its error is √2 times larger.
+    """
     meets = np.empty((len(triple), 2))
-    across = 1 / (slopes[1, 0] - slopes[0, 0])
     for t in range(len(triple)):
         a, b, c = triple[t]
-        if label[c] >= 0 and label[a] == label[c] and label[b] == label[c]:
-            u, v = wire[a] + 0.5, wire[b] + 0.5
-            both = (u + v - slopes[0, 2] - slopes[1, 2]) / (2 * slopes[0, 1])
-            meets[t, 0] = (v - u) * across
-            meets[t, 1] = (2 * (wire[c] + 0.5) / slopes[2, 1] + both) / 3
-        else:
-            meets[t, 0], meets[t, 1] = np.nan, np.nan
+        meets[t, 0], meets[t, 1] = nan, nan
+        if not _agreed(a, b, c, label):
+            continue
+        u, v, w = wire[a] + 0.5 - slopes[0, 2], wire[b] + 0.5 - slopes[1, 2], wire[c] + 0.5
+        z = w / slopes[2, 1]
+        if c < 0:
+            z = (u + v) / (2 * slopes[0, 1])
+        elif a >= 0 and b >= 0:
+            z = (2 * z + (u + v) / (2 * slopes[0, 1])) / 3
+        if b < 0:
+            v = slopes[0, 1] * 2 * z - u
+        elif a < 0:
+            u = slopes[0, 1] * 2 * z - v
+        meets[t, 0], meets[t, 1] = (v - u) / (slopes[1, 0] - slopes[0, 0]), z
     return meets
+
+
+@njit
+def _agreed(a, b, c, label):
+    """Tell whether two hits of a triple, or both that there are, have the same object."""
+    first = label[a] if a >= 0 else -1
+    second = label[b] if b >= 0 else -1
+    third = label[c] if c >= 0 else -1
+    if a < 0 or b < 0 or c < 0:
+        return max(first, second, third) >= 0 and first + second + third == (
+            2 * max(first, second, third) - 1)
+    return third >= 0 and (first == third or second == third)
 
 
 @apart
@@ -145,7 +166,7 @@ def _choose(p, plane, wire, depth, triple, misfit, meets, order, parent, slopes,
     ay, az = slopes[p, 1] * scale, -slopes[p, 0] * scale  # along the wire
     own = np.zeros((n, 3))  # sum of weights, mean, and variance of the triples of a hit
     for t in range(len(triple)):
-        if meets[t, 0] == meets[t, 0]:
+        if meets[t, 0] == meets[t, 0] and triple[t, p] >= 0:
             h, weight = triple[t, p], 1 / (1 + misfit[t])
             s = ay * meets[t, 0] + az * meets[t, 1]
             own[h, 0] += weight
@@ -175,7 +196,7 @@ def _choose(p, plane, wire, depth, triple, misfit, meets, order, parent, slopes,
         if plane[h] == p:
             guess[h] = (lever[h] / sure[h], 1 / sure[h]) if sure[h] > 0 else (nan, nan)
     for t in range(len(triple)):
-        if meets[t, 0] == meets[t, 0]:
+        if meets[t, 0] == meets[t, 0] and triple[t, p] >= 0:
             h = triple[t, p]
             s = ay * meets[t, 0] + az * meets[t, 1]
             cost = misfit[t] + (s - guess[h, 0]) ** 2 / (guess[h, 1] + rules.blur**2)
@@ -208,16 +229,18 @@ def _lay(plane, wire, depth, charge, label, triple, meets, chosen, guess, slopes
     """
     n, count = len(plane), 0
     used, total = np.zeros(n, dtype=np.bool_), np.zeros(n)
-    mine = np.empty(n, dtype=np.int64)  # the hit of Y of each point
+    mine = np.empty(n, dtype=np.int64)  # whose charge a point has: its hit of Y, or of U
     for h in range(n - 1, -1, -1):  # Y first
         if label[h] < 0 or used[h]:
             continue
         t = chosen[h]
         if t >= 0:
-            a, b, c = triple[t]
-            used[a] = used[b] = used[c] = True
             position[count] = depth[h], meets[t, 0], meets[t, 1]
-            q[count], mine[count] = max(charge[a] + charge[b], 1.0), c
+            q[count], mine[count] = 1.0, max(triple[t, 2], triple[t, 0])
+            for p in range(3):
+                if triple[t, p] >= 0:
+                    used[triple[t, p]] = True
+                    q[count] += max(charge[triple[t, p]], 0.0) if p < 2 else 0.0
         elif plane[h] == 2 and guess[h, 1] < rules.sure**2:
             position[count] = depth[h], guess[h, 0], (wire[h] + 0.5) / slopes[2, 1]
             q[count], mine[count] = 1.0, h
