@@ -21,7 +21,7 @@ FLOORS = {
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
-    "reco": ["owners", "deconvolve", "hits", "clusters", "tiles", "unmix", "tomographic"],
+    "reco": ["owners", "deconvolve", "hits", "clusters", "prongs", "tiles", "unmix", "tomographic"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["chain", "exchange", "hepdata", "publication", "show", "views",
              "scenes"],
