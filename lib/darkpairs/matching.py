@@ -12,7 +12,7 @@ Laws: votes sum to the charge that has a triple; a triple's wires meet in one po
 clusters do not matter.
 """
 
-from math import cos
+from math import cos, inf
 from typing import Annotated as Given
 from typing import NamedTuple
 
@@ -30,12 +30,14 @@ _BIN = 4.0  # ticks: hits are looked up by time in bins of this
 class Rules(NamedTuple):
     """How hits and clusters of three views are matched."""
 
-    time: Given[float, "ticks", "hits of one charge differ by less; our choice"] = 6.0
-    sigma: Given[float, "ticks", "typical difference; our choice"] = 2.0
+    time: Given[float, "ticks", "hits of one charge differ by less; our choice"] = 4.0
+    sigma: Given[float, "ticks", "typical difference; our choice"] = 1.5
     meet: Given[float, "wires", "wires that meet in a point miss it by less; our choice"] = 1.1
-    lone: Given[float, "", "vote of two hits whose third wire is dead; our choice"] = 0.2
-    clear: Given[float, "", "share of a cluster's votes that makes a match; our choice"] = 0.5
-    part: Given[float, "", "and the least share in a second view; our choice"] = 0.25
+    aim: Given[float, "wires", "typical miss: three wires, each 1/√12; our choice"] = 0.6
+    lone: Given[float, "", "added to the misfit of two hits without a third; our choice"] = 4.0
+    blur: Given[float, "cm", "of a point along a wire; our choice"] = 0.3
+    bend: Given[float, "", "change along a wire per distance in the view; our choice"] = 1.5
+    sure: Given[float, "cm", "error of a place that is only guessed; our choice"] = 1.0
     rounds: Given[float, "", "times that votes are counted; our choice"] = 3.0
 
 
@@ -83,7 +85,10 @@ def _match(offsets, plane, wire, tick, charge, cluster, rules, line, mask, begin
 def _longer(triple, misfit, size, keep):
     """Return copies with more room."""
     more, rest = np.empty((size, 3), dtype=np.int64), np.empty(size)
-    more[:keep], rest[:keep] = triple[:keep], misfit[:keep]
+    for t in range(keep):
+        rest[t] = misfit[t]
+        for p in range(3):
+            more[t, p] = triple[t, p]
     return more, rest
 
 
@@ -121,42 +126,81 @@ def _rows(wire, first, last):
 def _triples(plane, wire, tick, rules, line, mask, begin, triple, misfit):
     """List triples of hits that fit, with their misfit; return how many there are.
 
-    A row holds the hits in U, V and Y, or `NOTHING` where the wire is dead.
+    A row holds the hits in U, V and Y. Hits that have no triple may do with two, if the wire that
+    would be the third is dead, or its whole plane; its place then holds `NOTHING`.
     """
-    ends = np.searchsorted(plane, np.array([0, 1, 2, 3]))
     if len(plane) == 0:
         return 0
-    low = tick.min()
-    bins = int((tick.max() - low) / _BIN) + 1
+    ends, low, high = np.zeros(4, dtype=np.int64), tick[0], tick[0]
+    for h in range(len(plane)):
+        low, high = min(low, tick[h]), max(high, tick[h])
+        for p in range(plane[h], 3):
+            ends[p + 1] += 1
+    bins = int((high - low) / _BIN) + 1
     starts, order = _bins(tick, ends[0], ends[1], low, bins)
     first, rows = _rows(wire, ends[1], ends[2])
     reach, count = int(rules.time / _BIN) + 1, 0
+    alone = np.ones(len(plane), dtype=np.bool_)
     for y in range(ends[2], ends[3]):
         b = int((tick[y] - low) / _BIN)
         for o in range(starts[max(b - reach, 0)], starts[min(b + reach + 1, bins)]):
             u = order[o]
-            if abs(tick[u] - tick[y]) > rules.time:
+            if abs(tick[u] - tick[y]) <= rules.time:
+                v = line[0] * (wire[y] + 0.5) + line[1] - wire[u] - 1.0  # the wire that meets both
+                count = _thirds(u, v, y, first, rows, tick, rules, alone, triple, misfit, count)
+    for p in range(3):
+        starts, order = _bins(tick, ends[p], ends[p + 1], low, bins)
+        for third in range(3):
+            if third != p and (ends[third] == ends[third + 1]
+                               or mask[begin[third]:begin[third + 1]].any()):
+                count = _pairs(p, third, ends, starts, order, wire, tick, low, bins, rules, line,
+                               mask[begin[third]:begin[third + 1]], alone, triple, misfit, count)
+    return count
+
+
+@apart
+def _pairs(p, third, ends, starts, order, wire, tick, low, bins, rules, line, mask, alone, triple,
+           misfit, count):
+    """Add pairs of a hit that is alone with one of plane p, if the third wire is dead."""
+    q = 3 - p - third
+    reach = int(rules.time / _BIN) + 1
+    for h in range(ends[q], ends[q + 1]):
+        if not alone[h]:
+            continue
+        b = int((tick[h] - low) / _BIN)
+        for o in range(starts[max(b - reach, 0)], starts[min(b + reach + 1, bins)]):
+            k = order[o]
+            if abs(tick[k] - tick[h]) > rules.time or (alone[k] and p < q):
                 continue
-            v = line[0] * (wire[y] + 0.5) + line[1] - wire[u] - 1.0  # the wire that meets both
-            if v < -rules.meet or v > begin[2] - begin[1] + rules.meet:
-                continue
-            count = _thirds(u, v, y, first, rows, tick, rules, triple, misfit, count)
+            if third == 2:
+                place = (wire[h] + wire[k] + 1.0 - line[1]) / line[0] - 0.5
+            else:
+                u, y = (h, k) if p == 2 else (k, h)
+                place = line[0] * (wire[y] + 0.5) + line[1] - wire[u] - 1.0
+            w = int(round(place))
+            if 0 <= w < len(mask) and (mask[w] or ends[third] == ends[third + 1]):
+                if count < len(triple):
+                    triple[count, third] = NOTHING
+                    triple[count, p], triple[count, q] = k, h
+                    misfit[count] = rules.lone + 1.5 * ((tick[k] - tick[h]) / rules.sigma)**2
+                count += 1
     return count
 
 
 @njit
-def _thirds(u, v, y, first, rows, tick, rules, triple, misfit, count):
+def _thirds(u, v, y, first, rows, tick, rules, alone, triple, misfit, count):
     """Add the hits of V that fit to one of U and one of Y."""
     near = max(int(np.ceil(v - rules.meet)) - first, 0)
     far = min(int(np.floor(v + rules.meet)) - first, len(rows) - 2)
     for w in range(near, far + 1):
         for h in range(rows[w], rows[w + 1]):
-            if abs(tick[h] - tick[y]) <= rules.time and abs(tick[h] - tick[u]) <= rules.time:
+            uv, vy, yu = tick[u] - tick[h], tick[h] - tick[y], tick[y] - tick[u]
+            if abs(vy) <= rules.time and abs(uv) <= rules.time:
                 if count < len(triple):
                     triple[count, 0], triple[count, 1], triple[count, 2] = u, h, y
-                    apart_ = (tick[u] - tick[y])**2 + (tick[h] - tick[y])**2 + (
-                        tick[u] - tick[h])**2
-                    misfit[count] = ((w + first - v) / 0.6)**2 + apart_ / (3 * rules.sigma**2)
+                    misfit[count] = ((w + first - v) / rules.aim) ** 2 + (
+                        uv * uv + vy * vy + yu * yu) / (3 * rules.sigma**2)
+                alone[u] = alone[h] = alone[y] = False
                 count += 1
     return count
 
@@ -164,10 +208,12 @@ def _thirds(u, v, y, first, rows, tick, rules, triple, misfit, count):
 @apart
 def _agree(plane, charge, cluster, triple, misfit, rules, label):
     """Let hits vote for triples of clusters, make objects of them, and label the hits."""
-    n = cluster.max() + 1 if len(cluster) else 0
+    n = 0
+    for h in range(len(cluster)):
+        n = max(n, cluster[h] + 1)
     trio, members = _trios(cluster, triple, n)
-    votes, weight = _vote(charge, triple, misfit, trio, len(members), rules)
-    kept = _rules(members, votes, n, rules)
+    votes, weight = _vote(charge, triple, misfit, trio, members, n, rules)
+    kept = _rules(members, votes, n)
     owner = _join(members, kept, n)
     _label(cluster, triple, trio, weight, members, votes, owner, n, label)
 
@@ -210,11 +256,12 @@ def _trios(cluster, triple, n):
 
 
 @apart
-def _vote(charge, triple, misfit, trio, count, rules):
+def _vote(charge, triple, misfit, trio, members, n, rules):
     """Count the votes: each hit shares its charge among its triples; return also the shares.
 
     In later rounds a triple counts as much as its trio has in the view where it has least.
     """
+    count = len(members)
     strength, votes = np.ones(count), np.zeros((count, 3))
     weight, norm = np.empty(len(triple)), np.empty(len(charge))
     for _ in range(int(rules.rounds)):
@@ -230,12 +277,15 @@ def _vote(charge, triple, misfit, trio, count, rules):
                 if h >= 0 and norm[h] > 0:
                     votes[trio[t], p] += max(charge[h], 0.0) * weight[t] / norm[h]
         for c in range(count):
-            strength[c] = min(votes[c, 0], votes[c, 1], votes[c, 2])
+            strength[c] = inf
+            for p in range(3):
+                if members[c, p] < n:
+                    strength[c] = min(strength[c], votes[c, p])
     return votes, weight
 
 
 @apart
-def _rules(members, votes, n, rules):
+def _rules(members, votes, n):
     """Tell which trios are kept, by the number of the rule that says so; 0 for none.
 
     1. It has most votes of all three clusters. 2. It has most votes of two: the third is shared,
@@ -251,7 +301,7 @@ def _rules(members, votes, n, rules):
     for t in range(len(members)):
         most = 0
         for p in range(3):
-            most += best[members[t, p]] == t
+            most += members[t, p] < n and best[members[t, p]] == t
         kept[t] = 4 - most if most > 0 else 0
     return kept
 
@@ -266,23 +316,17 @@ def _join(members, kept, n):
         for t in range(len(members)):
             if kept[t] != rule:
                 continue
-            known = False
-            for p in range(3):
-                one, other = members[t, (p + 1) % 3], members[t, (p + 2) % 3]
-                place = _slot((one * (n + 1) + other) * 3 + p, keys)
-                if keys[place] >= 0:
-                    known = True
-            if rule == 3 and not known:
+            if rule == 3 and _known(members[t], n, keys) == 0:
                 kept[t] = 0
                 continue
             for p in range(3):
-                one, other = members[t, (p + 1) % 3], members[t, (p + 2) % 3]
-                key = (one * (n + 1) + other) * 3 + p
-                place = _slot(key, keys)
-                if keys[place] == -1:
-                    keys[place], value[place] = key, t
-                a, b = _root(root, t), _root(root, value[place])
-                root[max(a, b)] = min(a, b)
+                key = _two(members[t], p, n)
+                if key >= 0:
+                    place = _slot(key, keys)
+                    if keys[place] == -1:
+                        keys[place], value[place] = key, t
+                    a, b = _root(root, t), _root(root, value[place])
+                    root[max(a, b)] = min(a, b)
     owner, found = np.full(len(members), NOTHING, dtype=np.int64), 0
     for t in range(len(members)):
         if kept[t]:
@@ -294,11 +338,29 @@ def _join(members, kept, n):
     return owner
 
 
+@njit
+def _two(member, p, n):
+    """Return a number for the two clusters of a trio that are not in view p, −1 if one is none."""
+    one, other = member[(p + 1) % 3], member[(p + 2) % 3]
+    return -1 if max(one, other) == n else (one * (n + 1) + other) * 3 + p
+
+
+@njit
+def _known(member, n, keys):
+    """Count the pairs of clusters of a trio that belong together already."""
+    count = 0
+    for p in range(3):
+        key = _two(member, p, n)
+        count += key >= 0 and keys[_slot(key, keys)] == key
+    return count
+
+
 @apart
 def _label(cluster, triple, trio, weight, members, votes, owner, n, label):
     """Give each hit the object of its best triple; without one, that of its cluster's best trio."""
     best = np.zeros(len(cluster))
-    label[:] = NOTHING
+    for h in range(len(label)):
+        label[h] = NOTHING
     for t in range(len(triple)):
         who = owner[trio[t]]
         if who != NOTHING:

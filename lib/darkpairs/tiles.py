@@ -15,44 +15,12 @@ their number grows as the charge does, not faster.
 """
 
 from functools import lru_cache
-from typing import Annotated as Given
 from typing import NamedTuple
 
 import numpy as np
 
 from darkpairs import wires
 from darkpairs._jit import apart, njit
-
-
-class Rules(NamedTuple):
-    """How charge is put into space."""
-
-    # Slices, strips and tiles
-    ticks: Given[float, "ticks", "of a slice, as Wire-Cell's"] = 4.0
-    wires: Given[float, "wires", "of a block; our choice"] = 3.0
-    fired: Given[float, "σ", "of noise, for a wire in a slice; our choice"] = 3.0
-    faint: Given[float, "", "part of the pulse's top below which it is a tail; our choice"] = 0.2
-    induction: Given[float, "", "by which U and V are raised: they give back less"] = 1.04
-    corner: Given[float, "wires²", "smallest area of a tile; our choice"] = 0.05
-    # The charge of tiles
-    spread: Given[float, "", "error of a strip in parts of its charge; our choice"] = 0.05
-    penalty: Given[float, "electrons", "taken from a tile with all for it; our choice"] = 10.0
-    lonely: Given[float, "", "times as much for each side in time without a tile; Wire-Cell"] = 3.0
-    match: Given[float, "ticks", "between planes, that double the penalty; our choice"] = 0.4
-    blind: Given[float, "", "times as much where a plane is dead; our choice"] = 2.0
-    close: Given[float, "", "parts of the charge to which the solver goes; our choice"] = 1e-3
-    sweeps: Given[float, "", "at most; our choice"] = 60.0
-    # Ghosts
-    least: Given[float, "electrons", "of a tile; our choice"] = 300.0
-    main: Given[float, "", "least part a tile has of one of its strips; our choice"] = 0.25
-    crowd: Given[float, "electrons", "near a tile, that halve the penalty; our choice"] = 5e4
-    firm: Given[float, "", "times the penalty when it is solved again; our choice"] = 3.0
-    # Points, clusters and hits
-    chunk: Given[float, "slices", "at most in one point; our choice"] = 4.0
-    gap: Given[float, "cm", "between points of one cluster; our choice"] = 1.5
-    reach: Given[float, "cm", "from a hit without charge in space to one with; ours"] = 2.0
-
-RULES = Rules()
 
 
 class Strips(NamedTuple):
@@ -118,8 +86,8 @@ def strips(charge, first, last, detector, rules):
     begin, dead, _, _ = frame(detector, width)
     number = _strips(charge.offsets[first:last + 1], charge.plane, charge.wire, charge.tick,
                      charge.ticks, charge.noise, charge.start, charge.electrons, begin, dead,
-                     step, width, np.array([rules.fired, rules.faint, rules.spread, rules.induction]),
-                     whole, parts)
+                     step, width, np.array([rules.fired, rules.faint, rules.spread,
+                                            rules.induction]), whole, parts)
     return Strips(*whole[:, :number], *parts[:, :number])
 
 
@@ -169,7 +137,7 @@ def _row(tick, ticks, electrons, step, low, row):
 @njit
 def _sharpen(row, sigma, look):
     """Keep slices where there is a pulse; its tails go to the nearest of them."""
-    n, last, tail = len(row), -1, 0.0
+    n, last = len(row), -1
     top = np.zeros(n)
     for s in range(n):
         for t in range(max(s - 2, 0), min(s + 3, n)):
@@ -234,7 +202,7 @@ def tiles(strips, detector, rules, slices):
     while True:
         rows = np.empty((8, most), dtype=np.int64)
         number = _tiles(strips, bounds, order, slices, *fixed, int(rules.wires), rules.corner,
-                        rows)
+                        rules.apart, rows)
         if number <= most:
             break
         most = number  # come again with room for all
@@ -278,7 +246,7 @@ def _write(rows, found, event, slice_, strips, blocks):
 
 
 @apart
-def _tiles(strips, bounds, order, slices, begin, dead, shift, reach, width, corner, rows):
+def _tiles(strips, bounds, order, slices, begin, dead, shift, reach, width, corner, late, rows):
     """Find the tiles of all slices. Return how many there are, room for them or not."""
     at = np.full(begin[3], -1, dtype=np.int64)  # the strip on a block, in this slice
     some = dead[:, 2].sum() > 0
@@ -293,23 +261,24 @@ def _tiles(strips, bounds, order, slices, begin, dead, shift, reach, width, corn
         event, now = k // slices, k % slices
         for u in here[:v0]:
             for v in here[v0:y0]:
-                if low[v] - high[u] > reach or low[u] - high[v] > reach:
-                    continue
-                found = _third(event, now, strips, u, v, begin, dead, at, shift, width, corner,
-                               rows, found)
+                if (abs(strips.time[u] - strips.time[v]) < late and low[v] - high[u] < reach
+                        and low[u] - high[v] < reach):
+                    found = _third(event, now, strips, u, v, begin, dead, at, shift, width,
+                                   corner, late, rows, found)
         if some:
             for p in range(2):
                 for one in here[:v0] if p == 0 else here[v0:y0]:
                     for y in here[y0:]:
-                        found = _gap(event, now, strips, one, y, 1 - p, begin, dead, at, shift,
-                                     reach, width, corner, rows, found)
+                        if abs(strips.time[one] - strips.time[y]) < late:
+                            found = _gap(event, now, strips, one, y, 1 - p, begin, dead, at,
+                                         shift, reach, width, corner, rows, found)
         for i in here:
             at[begin[strips.plane[i]] + strips.block[i]] = -1
     return found
 
 
 @njit
-def _third(event, now, strips, u, v, begin, dead, at, shift, width, corner, rows, found):
+def _third(event, now, strips, u, v, begin, dead, at, shift, width, corner, late, rows, found):
     """Find tiles of a strip of U and one of V: on each strip of Y they meet, or where Y is dead."""
     a, b = strips.high[u] - strips.low[u], strips.high[v] - strips.low[v]
     base = strips.low[u] + strips.low[v] - shift
@@ -318,6 +287,9 @@ def _third(event, now, strips, u, v, begin, dead, at, shift, width, corner, rows
         y = at[begin[2] + block]
         if y >= 0:
             low, high = strips.low[y], strips.high[y]
+            if (abs(strips.time[y] - strips.time[u]) > late
+                    or abs(strips.time[y] - strips.time[v]) > late):
+                continue
         elif dead[begin[2] + block, 2] > 0:
             low, high = float(dead[begin[2] + block, 0]), float(dead[begin[2] + block, 1])
         else:

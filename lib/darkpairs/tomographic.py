@@ -11,16 +11,61 @@ Laws: no charge is made; points lie where their strips cross; who is near enough
 whatever the order; a hit has the label of what it feeds.
 """
 
+from typing import Annotated as Given
+from typing import NamedTuple
+
 import numpy as np
 
-from darkpairs import neighbours, tiles, unmix, wires
+from darkpairs import forks, neighbours, tiles, unmix, wires
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.seen import NONE, Points
-from darkpairs.tiles import RULES, Rules
 
-__all__ = ["RULES", "Rules", "points"]
 _PAGE = 8  # events that are looked at together: memory stays flat
+
+
+class Rules(NamedTuple):
+    """How charge is put into space."""
+
+    # Slices, strips and tiles
+    ticks: Given[float, "ticks", "of a slice, as Wire-Cell's"] = 4.0
+    wires: Given[float, "wires", "of a block; our choice"] = 3.0
+    fired: Given[float, "σ", "of noise, for a wire in a slice; our choice"] = 3.0
+    faint: Given[float, "", "part of the pulse's top below which it is a tail; our choice"] = 0.2
+    induction: Given[float, "", "by which U and V are raised: they give back less"] = 1.04
+    corner: Given[float, "wires²", "smallest area of a tile; our choice"] = 0.05
+    apart: Given[float, "ticks", "between planes, or it is not the same charge; ours"] = 6.0
+    # The charge of tiles
+    spread: Given[float, "", "error of a strip in parts of its charge; our choice"] = 0.05
+    penalty: Given[float, "electrons", "taken from a tile with all for it; our choice"] = 10.0
+    lonely: Given[float, "", "times as much for each side in time without a tile; Wire-Cell"] = 3.0
+    match: Given[float, "ticks", "between planes, that double the penalty; our choice"] = 0.4
+    blind: Given[float, "", "times as much where a plane is dead; our choice"] = 2.0
+    close: Given[float, "", "parts of the charge to which the solver goes; our choice"] = 1e-3
+    sweeps: Given[float, "", "at most; our choice"] = 20.0
+    # Ghosts
+    least: Given[float, "electrons", "of a tile; our choice"] = 300.0
+    main: Given[float, "", "least part a tile has of one of its strips; our choice"] = 0.25
+    crowd: Given[float, "electrons", "near a tile, that halve the penalty; our choice"] = 5e4
+    firm: Given[float, "", "times the penalty when it is solved again; our choice"] = 3.0
+    # Points, clusters and hits
+    chunk: Given[float, "slices", "at most in one point; our choice"] = 4.0
+    gap: Given[float, "cm", "between points of one cluster; our choice"] = 1.5
+    beside: Given[float, "cm", "from a hit without charge in space to one with; ours"] = 2.0
+    # Pairs: two prongs from one start
+    heavy: Given[float, "electrons", "of a cluster that is looked at; our choice"] = 1.2e6
+    around: Given[float, "cm", "from a place that may be the start; our choice"] = 30.0
+    ahead: Given[float, "rad", "of a cone forward from there, half of it; our choice"] = 0.6
+    inner: Given[float, "cm", "from the start: nearer, prongs are one; our choice"] = 2.0
+    outer: Given[float, "cm", "farther, a photon's shower opens too; our choice"] = 12.0
+    narrow: Given[float, "rad", "half of a prong's cone; our choice"] = 0.12
+    thick: Given[float, "cm", "but at least so wide; our choice"] = 0.5
+    opening: Given[float, "rad", "between two prongs at least; our choice"] = 0.2
+    steps: Given[float, "cm", "of the way that both fill, out of outer − inner; ours"] = 7.0
+    part: Given[float, "", "of the charge of both that the lesser holds; our choice"] = 0.12
+    valley: Given[float, "", "charge between them, in parts of the lesser's; ours"] = 0.25
+
+RULES = Rules()
 
 
 def points(charge, hits, detector=MICROBOONE, *, rules=RULES):
@@ -76,6 +121,7 @@ def _page(charge, hits, first, last, detector, rules):
     of = np.empty(len(electrons), dtype=np.int64)
     event, place, total = _merge(found, electrons, where, int(rules.chunk), of)
     label = neighbours.connected(event, place, total, rules.gap)
+    label = forks.split(event, place, total, label, rules)
     rows = slice(int(hits.offsets[first]), int(hits.offsets[last]))
     hit_label = np.full(rows.stop - rows.start, NONE, dtype=np.int32)
     if len(label):
@@ -85,7 +131,7 @@ def _page(charge, hits, first, last, detector, rules):
         _labels(pulse, strips, found.strip, electrons, label[of], int(rules.ticks),
                 int(rules.wires), hit_label)
         _neighbours(pulse, hits.tick[rows], detector.pitch,
-                    detector.tick * detector.velocity, rules.reach, hit_label)
+                    detector.tick * detector.velocity, rules.beside, hit_label)
     return event + first, place, total, label, hit_label
 
 

@@ -19,7 +19,7 @@ know of each other.
 
 import numpy as np
 
-from darkpairs._jit import apart
+from darkpairs._jit import apart, njit
 
 
 def shares(charge, error, crossing, penalty, *, start=None, close=1e-6, sweeps=1000):
@@ -105,38 +105,46 @@ def _solve(charge, weight, crossing, penalty, close, sweeps, found):
         for p in range(3):
             if crossing[j, p] >= 0:
                 rest[crossing[j, p]] -= found[j]
+    bend = np.zeros(len(crossing))
+    for j in range(len(crossing)):
+        for p in range(3):
+            bend[j] += weight[crossing[j, p]] if crossing[j, p] >= 0 else 0.0
     order = np.argsort(group, kind="mergesort")
     first = 0
     while first < len(order):
         last = first
         while last < len(order) and group[order[last]] == group[order[first]]:
             last += 1
-        _sweep(charge, weight, crossing, penalty, close, sweeps, order[first:last], rest, found)
+        _settle(charge, weight, crossing, penalty, bend, close, sweeps, order[first:last], rest,
+                found)
         first = last
 
 
 @apart
-def _sweep(charge, weight, crossing, penalty, close, sweeps, tiles, rest, found):
+def _settle(charge, weight, crossing, penalty, bend, close, sweeps, tiles, rest, found):
     """Solve for the tiles of one group."""
-    for _ in range(sweeps if len(tiles) > 1 else 1):
-        still = True
-        for j in tiles:
-            slope, bend, most = -penalty[j], 0.0, 0.0
-            for p in range(3):
-                i = crossing[j, p]
-                if i >= 0:
-                    slope += weight[i] * rest[i]
-                    bend += weight[i]
-                    most = max(most, charge[i])
-            if bend == 0.0:
-                continue
-            step = max(slope / bend, -found[j])
-            if step == 0.0:
-                continue
-            found[j] += step
-            for p in range(3):
-                if crossing[j, p] >= 0:
-                    rest[crossing[j, p]] -= step
-            still = still and abs(step) <= close * most
-        if still:
+    for _ in range(sweeps):
+        if _sweep(charge, weight, crossing, penalty, bend, close, tiles, rest, found):
             break
+
+
+@njit
+def _sweep(charge, weight, crossing, penalty, bend, close, tiles, rest, found):
+    """Set each tile to its best value once; tell whether none has moved."""
+    still = True
+    for j in tiles:
+        slope, most = -penalty[j], 0.0
+        for p in range(3):
+            i = crossing[j, p]
+            if i >= 0:
+                slope += weight[i] * rest[i]
+                most = max(most, charge[i])
+        if bend[j] == 0.0 or (slope <= 0.0 and found[j] == 0.0):
+            continue
+        step = max(slope / bend[j], -found[j])
+        found[j] += step
+        for p in range(3):
+            if crossing[j, p] >= 0:
+                rest[crossing[j, p]] -= step
+        still = still and abs(step) <= close * most
+    return still
