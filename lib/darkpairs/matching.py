@@ -38,6 +38,8 @@ class Rules(NamedTuple):
     blur: Given[float, "cm", "of a point along a wire; our choice"] = 0.3
     bend: Given[float, "", "change along a wire per distance in the view; our choice"] = 1.5
     sure: Given[float, "cm", "error of a place that is only guessed; our choice"] = 1.0
+    alike: Given[float, "", "votes in two views, the fewer in parts of the more; ours"] = 0.5
+    part: Given[float, "", "of the votes of a cluster, to be kept for this alone; ours"] = 0.2
     rounds: Given[float, "", "times that votes are counted; our choice"] = 3.0
 
 
@@ -213,7 +215,7 @@ def _agree(plane, charge, cluster, triple, misfit, rules, label):
         n = max(n, cluster[h] + 1)
     trio, members = _trios(cluster, triple, n)
     votes, weight = _vote(charge, triple, misfit, trio, members, n, rules)
-    kept = _rules(members, votes, n)
+    kept = _rules(members, votes, n, rules)
     owner = _join(members, kept, n)
     _label(cluster, triple, trio, weight, members, votes, owner, n, label)
 
@@ -285,24 +287,33 @@ def _vote(charge, triple, misfit, trio, members, n, rules):
 
 
 @apart
-def _rules(members, votes, n):
+def _rules(members, votes, n, rules):
     """Tell which trios are kept, by the number of the rule that says so; 0 for none.
 
-    1. It has most votes of all three clusters. 2. It has most votes of two: the third is shared,
-    two views decide. 3. It has most votes of one, and the others belong together already.
+    1. It has most votes of all its clusters. 2. It has most votes of two: the third is shared, two
+    views decide. Without a hit in the third, both have to have the same charge. 3. It has most
+    votes of one, and the others belong together already (`_join` looks). 4. It has a good part of
+    one, and as many votes in each view.
     """
-    best = np.full(n + 1, -1, dtype=np.int64)
+    best, total = np.full(n + 1, -1, dtype=np.int64), np.zeros(n + 1)
     for t in range(len(members)):
         for p in range(3):
             c = members[t, p]
+            total[c] += votes[t, p]
             if best[c] < 0 or votes[t, p] > votes[best[c], p]:
                 best[c] = t
-    kept = np.zeros(len(members), dtype=np.int64)
+    kept = np.zeros((len(members), 2), dtype=np.int64)  # the rule, and the one for want of it
     for t in range(len(members)):
-        most = 0
+        most, part, low, high = 0, 0.0, inf, 0.0
         for p in range(3):
-            most += members[t, p] < n and best[members[t, p]] == t
-        kept[t] = 4 - most if most > 0 else 0
+            c = members[t, p]
+            if c < n:
+                most += best[c] == t
+                part = max(part, votes[t, p] / max(total[c], 1.0))
+                low, high = min(low, votes[t, p]), max(high, votes[t, p])
+        alike, full = low >= rules.alike * high, max(members[t, 0], members[t, 1], members[t, 2]) < n
+        kept[t, 1] = 4 if alike and full and part >= rules.part else 0
+        kept[t, 0] = 4 - most if most > 0 and (alike or full) else kept[t, 1]
     return kept
 
 
@@ -312,12 +323,11 @@ def _join(members, kept, n):
     root = np.arange(len(members))
     keys = _table(3 * len(members))
     value = np.empty(len(keys), dtype=np.int64)
-    for rule in (1, 2, 3):
+    for rule in (1, 2, 3, 4):
         for t in range(len(members)):
-            if kept[t] != rule:
-                continue
-            if rule == 3 and _known(members[t], n, keys) == 0:
-                kept[t] = 0
+            if rule == 3 and kept[t, 0] == 3 and _known(members[t], n, keys) == 0:
+                kept[t, 0] = kept[t, 1]
+            if kept[t, 0] != rule:
                 continue
             for p in range(3):
                 key = _two(members[t], p, n)
@@ -329,7 +339,7 @@ def _join(members, kept, n):
                     root[max(a, b)] = min(a, b)
     owner, found = np.full(len(members), NOTHING, dtype=np.int64), 0
     for t in range(len(members)):
-        if kept[t]:
+        if kept[t, 0]:
             top = _root(root, t)
             if owner[top] == NOTHING:
                 owner[top] = found
