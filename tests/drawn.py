@@ -53,22 +53,24 @@ def draw(*events, detector=LIVE):
                 ticks=np.full(h, 8), tick=rows[:, 5], width=rows[:, 6], charge=rows[:, 7],
                 noise=np.ones(h), owner_start=np.arange(h + 1), owner=rows[:, 4],
                 fraction=np.ones(h))
-    points, objects = _places(events), _objects(events)
+    points, objects = _places(events, detector), _objects(events)
     points = Points(**ride, **points, hit_offsets=counts, hit_object=rows[:, 3])
     return points, Objects(**ride, **objects), hits
 
 
-def _places(events):
-    """A point every 3 mm."""
+def _places(events, detector):
+    """A point every 3 mm, with as many electrons as reach the wires."""
     steps = [[np.arange(0.15, one["length"], 0.3) for one in lines] for lines in events]
     flat = [(one, s) for lines, pieces in zip(events, steps, strict=True)
             for one, s in zip(lines, pieces, strict=True)]
+    position = np.concatenate([np.zeros((0, 3))] + [
+        one["start"] + s[:, None] * one["way"] for one, s in flat])
+    left = np.exp(-position[:, 0] / (detector.velocity * detector.lifetime))
     sizes = [sum(map(len, pieces)) for pieces in steps]
     return dict(
         offsets=np.concatenate([[0], np.cumsum(sizes)]),
-        position=np.concatenate([np.zeros((0, 3))] + [
-            one["start"] + s[:, None] * one["way"] for one, s in flat]),
-        charge=np.concatenate([np.zeros(0)] + [
+        position=position,
+        charge=left * np.concatenate([np.zeros(0)] + [
             np.full(len(s), 0.3 * one["charge"]) for one, s in flat]),
         object=np.concatenate([np.zeros(0)] + [np.full(len(s), one["label"]) for one, s in flat]))
 

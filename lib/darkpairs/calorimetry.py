@@ -39,9 +39,10 @@ class Scale(NamedTuple):
     aside: Given[float, "cm", "farther from the axis, charge is not at the start; ours"] = 1.5
     steep: Given[float, "", "least part of a direction that a plane must see, squared; ours"] = 0.25
     along: Given[float, "cm", "the length of one piece of a track; ours"] = 1.0
+    most: Given[float, "MeV/cm", "of a piece; a proton has 31 over its last cm, PSTAR"] = 31.0
 
 
-SCALES = {"projective": Scale(), "tomographic": Scale()}
+SCALES = {"projective": Scale(slope=1.107, offset=5.6), "tomographic": Scale(slope=1.1, offset=3.7)}
 
 
 def loss(dqdx, detector=MICROBOONE):
@@ -185,7 +186,7 @@ def _tracks(objects, points, position, charge, label, shower, start, direction, 
             energy[o] = 0.0
             for p in range(pieces):
                 part = parts[p] / total if total > 0 else 1.0 / pieces
-                energy[o] += dx * _loss(part * found[o] / dx, detector)
+                energy[o] += dx * min(_loss(part * found[o] / dx, detector), scale.most)
 
 
 @apart
@@ -254,7 +255,8 @@ def _median_loss(room, gain, shower, detector, scale):
     for k in range(room.shape[1]):
         if room[1, k] > 0:
             dqdx = gain * room[0, k] / scale.piece
-            values[n] = dqdx * detector.w_ion / scale.escape if shower else _loss(dqdx, detector)
+            values[n] = dqdx * detector.w_ion / scale.escape if shower else min(
+                _loss(dqdx, detector), scale.most)
             n += 1
     values = np.sort(values[:n])
     return 0.5 * (values[(n - 1) // 2] + values[n // 2])
