@@ -51,7 +51,8 @@ def test_small_objects_do_not_count():
 
 def test_columns_of_two_showers():
     one, other = (0.1, 0.2, 1.0), (0.0, -0.3, 1.0)
-    reco = record([shower(other, label=0, length=10.0), shower(one, label=1)])
+    scale = calorimetry.Scale(slope=1.0, offset=0.0)
+    reco = record([shower(other, label=0, length=10.0), shower(one, label=1)], scale=scale)
     a, b = (np.array(way) / np.linalg.norm(way) for way in (one, other))
     assert [reco.start_x[0], reco.start_y[0], reco.start_z[0]] == pytest.approx(list(START))
     assert [reco.direction_x[0], reco.direction_y[0], reco.direction_z[0]] == pytest.approx(list(a))
@@ -64,7 +65,6 @@ def test_columns_of_two_showers():
     assert (reco.length[0], reco.second_length[0]) == (20.0, 10.0)
     assert reco.longest_track == [0.0]
     assert np.isnan(reco.gap[0])
-    scale = calorimetry.SCALES["projective"]
     assert reco.dedx_leading == pytest.approx([MIP * 23.6e-6 / scale.escape], rel=0.05)
 
 
@@ -100,7 +100,8 @@ def test_walls_backwards_and_nearest():
 def test_the_vertex_is_the_end_of_a_track_that_the_shower_comes_from():
     vertex = START - np.array([0, 0, 15.0])
     reco = record([shower(), track((0, 1, 0.2), start=vertex, charge=PROTON)],
-                  [shower(), track((0, -1, -0.2), start=vertex + np.array([0, 8, 1.6]), length=sqrt(66.56))],
+                  [shower(), track((0, -1, -0.2), start=vertex + np.array([0, 8, 1.6]),
+                                   length=sqrt(66.56))],
                   [shower(), track((0, 1, 0), start=START)],
                   [shower(), track((0, 1, 0), start=START + 30.0)],
                   [shower(), track((0, 1, 0), start=START - np.array([0, 14.0, 20.0]))], [shower()])
