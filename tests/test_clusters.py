@@ -1,0 +1,7 @@
+"""clusters."""
+
+from darkpairs import clusters
+
+
+def test_papers_are_floats():
+    assert all(isinstance(x, float) for x in clusters.NEARNESS)
