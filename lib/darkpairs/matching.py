@@ -329,14 +329,18 @@ def _join(members, kept, n):
                 kept[t, 0] = kept[t, 1]
             if kept[t, 0] != rule:
                 continue
+            joined = False
             for p in range(3):
                 key = _two(members[t], p, n)
-                if key >= 0:
-                    place = _slot(key, keys)
-                    if keys[place] == -1:
-                        keys[place], value[place] = key, t
+                if key < 0:
+                    continue
+                place = _slot(key, keys)
+                if keys[place] == -1:
+                    keys[place], value[place] = key, t
+                elif not (joined and rule == 4):  # it makes no bridge between objects
                     a, b = _root(root, t), _root(root, value[place])
                     root[max(a, b)] = min(a, b)
+                    joined = True
     owner, found = np.full(len(members), NOTHING, dtype=np.int64), 0
     for t in range(len(members)):
         if kept[t, 0]:
