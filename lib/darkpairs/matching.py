@@ -210,14 +210,21 @@ def _thirds(u, v, y, first, rows, tick, rules, alone, triple, misfit, count):
 @apart
 def _agree(plane, charge, cluster, triple, misfit, rules, label):
     """Let hits vote for triples of clusters, make objects of them, and label the hits."""
-    n = 0
-    for h in range(len(cluster)):
-        n = max(n, cluster[h] + 1)
+    n = _number(cluster)
     trio, members = _trios(cluster, triple, n)
     votes, weight = _vote(charge, triple, misfit, trio, members, n, rules)
     kept = _rules(members, votes, n, rules)
     owner = _join(members, kept, n)
     _label(cluster, triple, trio, weight, members, votes, owner, n, label)
+
+
+@njit
+def _number(cluster):
+    """Return how many clusters there are."""
+    highest = np.int64(-1)
+    for h in range(len(cluster)):
+        highest = max(highest, cluster[h])
+    return highest + 1
 
 
 @njit
