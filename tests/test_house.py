@@ -16,14 +16,17 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 # Floors from the ground up. A room may import earlier rooms of its own floor and what is granted.
 FLOORS = {
     "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "cells", "slots", "batches",
-               "tables", "model", "detector", "traces", "seen", "wires", "response",
+               "tables", "model", "detector", "traces", "seen", "record", "wires", "response",
                "noise", "convolve", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
-    "reco": ["owners", "deconvolve", "hits", "clusters", "matching", "projective"],
+    "reco": ["owners", "runs", "deconvolve", "hits", "clusters", "prongs", "matching", "projective",
+             "neighbours", "forks", "tiles", "unmix", "tomographic", "starts", "shapes", "families",
+             "objects", "calorimetry", "legs", "origins", "observables"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
-    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views"],
+    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views",
+             "scenes"],
 }
 GRANTED = {
     "ground": [],
@@ -34,7 +37,7 @@ GRANTED = {
     "verdict": ["ground", "theory", "truth"],
     "roof": ["ground", "theory", "truth", "chamber", "reco", "verdict"],
 }
-DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views"), "mpl_toolkits": ("views",),
+DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views", "scenes"), "mpl_toolkits": ("views",),
          "sklearn": ("selection",)}
 # Chapters that tell a story of their own, with no room of the same name.
 WITHOUT_ROOM = {"index", "anomaly", "beam", "limits", "first-contour", "notation", "toy",

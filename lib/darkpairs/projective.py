@@ -251,5 +251,5 @@ def _lay(plane, wire, depth, charge, label, triple, meets, chosen, guess, slopes
         total[mine[count]] += q[count]
         count += 1
     for k in range(count):
-        q[k] *= charge[mine[k]] / total[mine[k]]
+        q[k] *= max(charge[mine[k]], 0.0) / max(total[mine[k]], 1e-9)  # all may be below zero
     return count

@@ -60,7 +60,7 @@ def frame(stages, *, share=0.9, detector=MICROBOONE):
             for plane in range(3)]
     wide = max(last - first for first, last in ends)
     starts = [(first + last - wide) // 2 for first, last in ends]
-    ticks = _range(arrivals.tick, arrivals.charge, share, _PAD / _tick(detector))
+    ticks = _range(arrivals.tick, arrivals.charge, share, _PAD / step(detector))
     return Frame(ticks, tuple((start, start + wide) for start in starts))
 
 
@@ -80,7 +80,7 @@ def around(point, *, across, along, detector=MICROBOONE):
         raise ValueError(f"{across} cm across and {along} cm along the drift; wanted both > 0")
     half = across / detector.pitch / 2
     starts = [round(place - half) for place in wires.places(detector, point)]
-    tick, high = detector.trigger + point[0] / _tick(detector), along / _tick(detector) / 2
+    tick, high = detector.trigger + point[0] / step(detector), along / step(detector) / 2
     return Frame((round(tick - high), round(tick + high)),
                  tuple((start, start + round(2 * half)) for start in starts))
 
@@ -97,7 +97,7 @@ def _range(places, charge, share, pad):
 _frame = frame  # `frame` is an argument below
 
 
-def _tick(detector):
+def step(detector):
     """How far electrons drift in a tick [cm]."""
     return detector.velocity * detector.tick
 
@@ -179,7 +179,7 @@ def event(stages, *, what="charge", truth=False, columns=1, frame=None, limit=No
         raise ValueError(f"columns = {columns}; wanted 1 or 3")
     part = frame or _frame(stages, detector=detector)
     limit = limit or _limit(stages, part, what, detector)
-    up = (part.ticks[1] - part.ticks[0]) * _tick(detector) / detector.pitch
+    up = (part.ticks[1] - part.ticks[0]) * step(detector) / detector.pitch
     shape = up / (part.wires[0][1] - part.wires[0][0])
     width = 5.2 if columns == 1 else 11.0
     height = np.clip((width - 0.8 * columns) / columns * shape, 0.8, 4.0) + 0.3
@@ -208,15 +208,33 @@ def view(axes, stages, plane, *, what="charge", truth=False, frame=None, limit=N
     drawn = axes.imshow(numbers, origin="lower", extent=(w0, w1, t0, t1), interpolation="nearest",
                         cmap=SIGNED if what == "adc" else CHARGE, zorder=1,
                         vmin=-limit if what == "adc" else 0, vmax=limit,
-                        aspect=_tick(detector) / detector.pitch)
+                        aspect=step(detector) / detector.pitch)
+    paper(axes, plane, part, detector=detector)
+    if truth:
+        _paths(axes, stages, plane)
+    return drawn
+
+
+def paper(axes, plane, frame, *, detector=MICROBOONE):
+    """Prepare axes for one view: its part, in true proportion, grey wires and its letter.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw.
+    plane : int
+        0, 1 or 2 for U, V or Y.
+    frame : Frame
+        What part of the views.
+    detector : Detector
+        The chamber.
+    """
+    (t0, t1), (w0, w1) = frame.ticks, frame.wires[plane]
     for first, last in _runs(wires.dead(detector)[plane]):
         if first < w1 and last > w0:
             axes.axvspan(max(first, w0), min(last, w1), color=DEAD, linewidth=0, zorder=2)
-    if truth:
-        _paths(axes, stages, plane)
-    axes.set(xlim=(w0, w1), ylim=(t0, t1))
+    axes.set(xlim=(w0, w1), ylim=(t0, t1), aspect=step(detector) / detector.pitch)
     axes.text(0.02, 0.95, wires.PLANES[plane], transform=axes.transAxes, va="top", fontsize=13)
-    return drawn
 
 
 def _limit(stages, frame, what, detector):
