@@ -210,14 +210,21 @@ def _thirds(u, v, y, first, rows, tick, rules, alone, triple, misfit, count):
 @apart
 def _agree(plane, charge, cluster, triple, misfit, rules, label):
     """Let hits vote for triples of clusters, make objects of them, and label the hits."""
-    n = 0
-    for h in range(len(cluster)):
-        n = max(n, cluster[h] + 1)
+    n = _number(cluster)
     trio, members = _trios(cluster, triple, n)
     votes, weight = _vote(charge, triple, misfit, trio, members, n, rules)
     kept = _rules(members, votes, n, rules)
     owner = _join(members, kept, n)
     _label(cluster, triple, trio, weight, members, votes, owner, n, label)
+
+
+@njit
+def _number(cluster):
+    """Return how many clusters there are."""
+    highest = np.int64(-1)
+    for h in range(len(cluster)):
+        highest = max(highest, cluster[h])
+    return highest + 1
 
 
 @njit
@@ -329,14 +336,18 @@ def _join(members, kept, n):
                 kept[t, 0] = kept[t, 1]
             if kept[t, 0] != rule:
                 continue
+            joined = False
             for p in range(3):
                 key = _two(members[t], p, n)
-                if key >= 0:
-                    place = _slot(key, keys)
-                    if keys[place] == -1:
-                        keys[place], value[place] = key, t
+                if key < 0:
+                    continue
+                place = _slot(key, keys)
+                if keys[place] == -1:
+                    keys[place], value[place] = key, t
+                elif not (joined and rule == 4):  # it makes no bridge between objects
                     a, b = _root(root, t), _root(root, value[place])
                     root[max(a, b)] = min(a, b)
+                    joined = True
     owner, found = np.full(len(members), NOTHING, dtype=np.int64), 0
     for t in range(len(members)):
         if kept[t, 0]:
