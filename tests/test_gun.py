@@ -1,13 +1,13 @@
 """The gun: masses, angles and places are those asked for; bad input."""
 
-from math import cos, pi
+from math import cos, pi, sqrt
 
 import numpy as np
 import pytest
 
 from darkpairs import gun
 from darkpairs.batches import KINDS
-from darkpairs.constants import ELECTRON_MASS, MUON_MASS, PROTON_MASS
+from darkpairs.constants import ELECTRON_MASS, MUON_MASS, NEUTRAL_PION_MASS, PROTON_MASS
 from darkpairs.kinematics import mass, opening_angle
 
 
@@ -106,3 +106,45 @@ def test_pairs_without_energy_are_refused(energies):
 def test_events_are_counted_in_whole_numbers(wrong):
     with pytest.raises(ValueError, match="wanted whole numbers, n ≥ 0"):
         gun.shoot(11, 5.0, **wrong)
+
+
+def test_two_photons_have_the_mass_and_momentum_of_their_pion():
+    truth = gun.pion(200.0, direction=(1, 2, -2), start=(1.0, 2.0, 3.0), n=50, first=7, seed=3)
+    assert list(truth.event) == list(range(7, 57))
+    assert list(truth.pdg[:6]) == [111, 22, 22] * 2
+    assert list(truth.parent[:6]) == [-1, 0, 0] * 2
+    p4 = truth.p4.reshape(50, 3, 4)
+    assert mass(p4[:, 0]) == pytest.approx(np.full(50, NEUTRAL_PION_MASS), rel=1e-9)
+    assert p4[:, 0, 0] == pytest.approx(np.full(50, 200 + NEUTRAL_PION_MASS), rel=1e-12)
+    assert p4[:, 1] + p4[:, 2] == pytest.approx(p4[:, 0], rel=1e-9, abs=1e-9)
+    assert np.abs(mass(p4[:, 1:])).max() < 1e-4  # √ of what rounding leaves of E² − p²
+    way = p4[:, 0, 1:] / np.linalg.norm(p4[:, 0, 1:], axis=1, keepdims=True)
+    assert way == pytest.approx(np.tile([1 / 3, 2 / 3, -2 / 3], (50, 1)), rel=1e-12)
+
+
+def test_photons_of_a_pion_fly_evenly_in_its_frame():
+    # E = γ(m/2)(1 + β cos θ*) with an even cos θ*: energies are even from end to end (PDG 2024,
+    # Sec. 49.4.3), and no pair opens less than 2 arcsin(m/E)
+    n, energy = 4000, 300.0 + NEUTRAL_PION_MASS
+    truth = gun.pion(300.0, n=n, seed=1)
+    p4 = truth.p4.reshape(n, 3, 4)
+    beta = sqrt(1 - (NEUTRAL_PION_MASS / energy) ** 2)
+    cosine = np.sort((2 * p4[:, 1, 0] / energy - 1) / beta)
+    assert np.abs(cosine - np.linspace(-1, 1, n)).max() < 2 * 1.63 / sqrt(n)  # Kolmogorov, 1 %
+    phi = np.sort(np.arctan2(p4[:, 1, 1], p4[:, 1, 2]))
+    assert np.abs(phi - np.linspace(-pi, pi, n)).max() < 2 * pi * 1.63 / sqrt(n)
+    opening = opening_angle(p4[:, 1], p4[:, 2])
+    assert opening.min() == pytest.approx(2 * np.arcsin(NEUTRAL_PION_MASS / energy), rel=1e-3)
+
+
+def test_a_pion_has_its_own_dice():
+    many, later = gun.pion(50.0, n=5, seed=2), gun.pion(50.0, n=2, first=3, seed=2)
+    assert np.array_equal(many.p4[9:], later.p4)
+    assert not np.array_equal(many.p4[9:], gun.pion(50.0, n=2, first=3, seed=4).p4)
+    assert len(gun.pion(50.0, n=0, seed=2)) == 0
+
+
+@pytest.mark.parametrize("wrong", [dict(kinetic=0.0), dict(kinetic=np.nan), dict(kinetic=np.inf)])
+def test_pions_without_energy_are_refused(wrong):
+    with pytest.raises(ValueError, match="wanted a finite number > 0"):
+        gun.pion(seed=1, **wrong)

@@ -1,139 +1,159 @@
-"""Who is near whom: points in space sorted into cells, so that only neighbours are compared.
+"""Clusters in one view: which hits lie so close that one particle may have left them.
 
-In: event, position and charge of points. Out: charge near each point, connected clusters. Chapter:
-tomographic.
+In: `Hits`. Out: a cluster for each hit, and the tree of nearest hits that holds it together.
+Chapter: projective.
 
-Cells are as large as the distance that counts. In an order by x, y and z of the cell, a cell and
-its neighbours along z follow each other, and so do those of the four other rows that lie ahead;
-five fingers that only move forward find all pairs.
+In a view a hit has a place across the wires and a time: a short line along the drift. Two hits are
+neighbours if the gap between their lines is small; dead wires in between do not count. Hits that
+hang together through neighbours are a cluster. The nearest neighbours are joined first, and only
+those of different parts, so what holds a cluster together is a tree.
 
-Laws: near is near for both; clusters are those of a comparison of all with all, in whatever order
-the points come.
+Laws: clusters are those of all pairs within reach; the tree has one edge less than hits; clusters
+never leave their plane; the order of events does not matter.
 """
+
+from math import sqrt
+from typing import Annotated as Given
+from typing import NamedTuple
 
 import numpy as np
 
+from darkpairs import wires
 from darkpairs._jit import apart, njit
+from darkpairs.detector import MICROBOONE, checked
 
-_BITS = 14  # of a cell's number along one axis
-_MIDDLE = 1 << (_BITS - 1)  # cells may have negative numbers
-
-
-def _sorted(event, where, size):
-    """Return an order by event and cell, and the name of each point's cell in this order."""
-    cell = np.floor(where / size).astype(np.int64) + _MIDDLE
-    if len(cell) and not (cell.min() > 0 and cell.max() < 2 * _MIDDLE - 1):
-        raise ValueError(f"points up to {abs(where).max():g} cm and a distance of {size:g} cm; "
-                         f"wanted fewer than {_MIDDLE} cells on both sides of zero")
-    key = ((event << _BITS | cell[:, 0]) << _BITS | cell[:, 1]) << _BITS | cell[:, 2]
-    order = np.argsort(key, kind="stable")
-    return order, key[order]
+_STEPS = 4  # classes of length, in which neighbours are joined
 
 
-def crowd(event, where, electrons, distance):
-    """Return the charge within a distance of each point, its own included, ndarray (k,).
+class Nearness(NamedTuple):
+    """How close hits of one cluster are."""
+
+    reach: Given[float, "cm", "largest gap; our choice, as Pandora's 0.9"] = 0.9
+    drift: Given[float, "", "a gap along the drift counts as so many across; ours"] = 1.5
+
+
+NEARNESS = Nearness()
+
+
+def find(hits, detector=MICROBOONE, *, nearness=NEARNESS):
+    """Return clusters of hits, and their trees.
 
     Parameters
     ----------
-    event : ndarray (k,) of int
-        Points of different events are never near.
-    where : ndarray (k, 3)
-        Positions [cm].
-    electrons : ndarray (k,)
-        Charges.
-    distance : float
-        How far is near [cm], > 0.
+    hits : Hits
+        Refused if a number is NaN or a wire is not one of the chamber.
+    detector : Detector
+        The chamber.
+    nearness : Nearness
+        How close is close.
+
+    Returns
+    -------
+    cluster : ndarray (h,) of int64
+        Counted within the event, those of U first, then V, then Y.
+    tree : ndarray (h, 2) of int64
+        Row i joins two hits, counted in the batch; −1 from the last tree edge of an event on.
     """
-    order, key = _sorted(event, where, distance)
-    near = np.empty(len(order))
-    near[order] = _crowd(key, where[order], electrons[order], distance)
-    return near
+    detector = checked(detector)
+    cluster = np.empty(len(hits.plane), dtype=np.int64)
+    tree = np.full((len(hits.plane), 2), -1, dtype=np.int64)
+    half = np.sqrt(3.0) * hits.width  # a flat pulse of this width ends there
+    _clusters(hits.offsets, hits.plane, living(hits, detector), hits.tick, half,
+              np.array([nearness.reach / detector.pitch,
+                        nearness.drift * detector.velocity * detector.tick / detector.pitch]),
+              cluster, tree)
+    return cluster, tree
 
 
-def connected(event, where, electrons, distance):
-    """Return the number of the cluster of each point, ndarray (k,) of int32.
-
-    Points closer than `distance` are in one cluster. Clusters are counted within an event, from 0,
-    by falling charge.
-    """
-    order, key = _sorted(event, where, distance)
-    root = np.empty(len(order), dtype=np.int64)
-    root[order] = order[_connect(key, where[order], distance)]
-    return numbered(event, root, electrons)
-
-
-def numbered(event, name, electrons):
-    """Return names of clusters as numbers within an event, by falling charge, ndarray of int32."""
-    names, which = np.unique(name, return_inverse=True)
-    total = np.bincount(which, electrons, len(names))
-    first = np.full(len(names), np.iinfo(np.int64).max)
-    np.minimum.at(first, which, np.arange(len(which)))
-    of = event[first] if len(names) else np.zeros(0, np.int64)
-    order = np.lexsort((first, -total, of))
-    rank = np.empty(len(names), dtype=np.int64)
-    rank[order] = np.arange(len(names)) - np.searchsorted(of[order], of[order])
-    return rank[which].astype(np.int32)
-
-
-@njit
-def _ahead(row):
-    """How the key changes from a cell to the middle of the r-th row ahead."""
-    return ((0, 1, (1 << _BITS) - 1, 1 << _BITS, (1 << _BITS) + 1)[row]) << _BITS
-
-
-@njit
-def _square(one, other):
-    return (one[0] - other[0])**2 + (one[1] - other[1])**2 + (one[2] - other[2])**2
+def living(hits, detector):
+    """Return the number of living wires before the wire of each hit, ndarray (h,) of int64."""
+    before = [np.concatenate([[0], np.cumsum(~mask)[:-1]]) for mask in wires.dead(detector)]
+    begin = np.concatenate([[0], np.cumsum([len(part) for part in before])])
+    return np.concatenate(before).astype(np.int64)[begin[hits.plane] + hits.wire]
 
 
 @apart
-def _crowd(key, where, electrons, distance):
-    """Sum the charge of all that is near."""
-    near = electrons.copy()
-    fingers = np.zeros(5, dtype=np.int64)
-    for i in range(len(key)):
-        for row in range(5):
-            middle = key[i] + _ahead(row)
-            j = fingers[row]
-            while j < len(key) and key[j] < middle - 1:
-                j += 1
-            fingers[row] = j
-            j = i + 1 if row == 0 else j
-            while j < len(key) and key[j] <= middle + 1:
-                if _square(where[i], where[j]) <= distance**2:
-                    near[i] += electrons[j]
-                    near[j] += electrons[i]
-                j += 1
-    return near
+def _clusters(offsets, plane, place, tick, half, near, cluster, tree):
+    """Cluster the hits of each event."""
+    edges = np.empty((1024, 3), dtype=np.int64)
+    for i in range(len(offsets) - 1):
+        first, last = offsets[i], offsets[i + 1]
+        count = _neighbours(first, last, plane, place, tick, half, near, edges)
+        if count > len(edges):
+            edges = np.empty((2 * count, 3), dtype=np.int64)
+            count = _neighbours(first, last, plane, place, tick, half, near, edges)
+        _grow(first, last, edges, count, cluster, tree)
 
 
 @apart
-def _connect(key, where, distance):
-    """Join all that is near; return the first of each point's cluster."""
-    root = np.arange(len(key))
-    fingers = np.zeros(5, dtype=np.int64)
-    for i in range(len(key)):
-        for row in range(5):
-            middle = key[i] + _ahead(row)
-            j = fingers[row]
-            while j < len(key) and key[j] < middle - 1:
-                j += 1
-            fingers[row] = j
-            j = i + 1 if row == 0 else j
-            while j < len(key) and key[j] <= middle + 1:
-                if _square(where[i], where[j]) <= distance**2:
-                    a, b = _root(root, i), _root(root, j)
-                    root[max(a, b)] = min(a, b)
-                j += 1
-    for i in range(len(key)):
-        root[i] = _root(root, i)
-    return root
+def _neighbours(first, last, plane, place, tick, half, near, edges):
+    """List pairs of hits within reach, with the class of their distance; return how many."""
+    count, widest = 0, 0.0
+    for h in range(first, last):
+        widest = max(widest, half[h])
+    begin = first
+    while begin < last:  # one wire after the other
+        end = _same(begin, last, plane, place)
+        other = begin
+        while (other < last and plane[other] == plane[begin]
+               and place[other] - place[begin] <= near[0]):
+            beyond = _same(other, last, plane, place)
+            across, low = place[other] - place[begin], other
+            along = sqrt(near[0] ** 2 - across**2) / near[1]
+            for h in range(begin, end):
+                while low < beyond and tick[low] + 2 * widest + along < tick[h]:
+                    low += 1
+                k = max(low, h + 1)
+                while k < beyond and tick[k] - widest - along <= tick[h] + half[h]:
+                    gap = max(abs(tick[k] - tick[h]) - half[k] - half[h], 0.0)
+                    if gap <= along:
+                        if count < len(edges):
+                            edges[count, 0], edges[count, 1] = h, k
+                            part = sqrt(across**2 + (gap * near[1]) ** 2) / near[0]
+                            edges[count, 2] = min(int(part * _STEPS), _STEPS - 1)
+                        count += 1
+                    k += 1
+            other = beyond
+        begin = end
+    return count
 
 
 @njit
-def _root(root, i):
-    """Follow names to the first of a cluster, and shorten the way."""
-    while root[i] != i:
-        root[i] = root[root[i]]
-        i = root[i]
-    return i
+def _same(begin, last, plane, place):
+    """Return where the hits of a wire end."""
+    end = begin + 1
+    while end < last and plane[end] == plane[begin] and place[end] == place[begin]:
+        end += 1
+    return end
+
+
+@apart
+def _grow(first, last, edges, count, cluster, tree):
+    """Join neighbours, the nearest first, and number what hangs together."""
+    root = np.arange(last - first)
+    row = first
+    for step in range(_STEPS):
+        for e in range(count):
+            if edges[e, 2] == step:
+                one, other = _root(root, edges[e, 0] - first), _root(root, edges[e, 1] - first)
+                if one != other:
+                    root[max(one, other)] = min(one, other)
+                    tree[row, 0], tree[row, 1] = edges[e, 0], edges[e, 1]
+                    row += 1
+    found = 0
+    for h in range(last - first):
+        top = _root(root, h)
+        if top == h:
+            cluster[first + h] = found
+            found += 1
+        else:
+            cluster[first + h] = cluster[first + top]
+
+
+@njit
+def _root(root, h):
+    """Return the first hit of the part that a hit belongs to."""
+    while root[h] != h:
+        root[h] = root[root[h]]
+        h = root[h]
+    return h

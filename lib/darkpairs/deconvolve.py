@@ -6,6 +6,7 @@ Counts are charge times response, so charge is counts over response, where the r
 small. A filter decides where that is: noise is not to be blown up. Induced signals of U and V have
 no net area: their lowest frequencies are noise alone. A *tight* filter drops them and finds where
 charge is; the charge there comes from the *loose* one, above a straight line between the ends.
+What they let pass is so slow that every second tick tells it: rows are thinned before.
 
 Laws: charge in is charge out; the filter leaves a steady charge alone; the noise that is left is
 the one foreseen; owners' fractions sum to one; no owner changes what is found.
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkpairs import convolve, noise, response, wires
+from darkpairs import convolve, noise, response, runs, wires
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.owners import owners
@@ -99,9 +100,10 @@ def images(waveforms, detector=MICROBOONE, *, filters=FILTERS, tight=False):
     """Return the filtered blocks, for a look: a list of ndarray (wires, ticks) [electrons]."""
     detector = _checked(waveforms, detector, filters)
     table, plan, rows = _filtered(waveforms, 0, len(waveforms), detector, filters)
-    return [rows[int(tight)][goal:goal + width * n].reshape(width, n)[:, :ticks] for
-            goal, n, width, ticks in zip(plan.goal, plan.length, table[:, 4], table[:, 5],
-                                         strict=True)]
+    step = _step(detector, filters)
+    return [runs.ticks(rows[int(tight)][goal:goal + width * n].reshape(width, n), step)[:, :ticks]
+            for goal, n, width, ticks in zip(plan.goal, plan.length, table[:, 4], table[:, 5],
+                                             strict=True)]
 
 
 @lru_cache(maxsize=256)
@@ -144,6 +146,23 @@ def tightening(detector, filters, n):
     return (1 - np.exp(-((f / filters.tight) ** 2))).astype(np.float32)
 
 
+def _step(detector, filters):
+    """Return 2 if every second tick tells all that the loose filter lets pass, else 1."""
+    return 2 if 4 * filters.time <= 1 / (4 * detector.tick) else 1
+
+
+@lru_cache(maxsize=256)
+def _thinned(detector, filters, n):
+    """Return `inverse` for rows of n samples, made by `_thin` of `_step` ticks each.
+
+    Four ticks with weights 1, 3, 3, 1 are cos³ πf of a wave of f per tick, in their middle.
+    """
+    step = _step(detector, filters)
+    f = np.arange(n // 2 + 1) / (step * n)  # 1/tick
+    thin = np.exp(1j * np.pi * f) * np.cos(np.pi * f) ** 3 if step == 2 else 1.0
+    return (inverse(detector, filters, step * n)[..., :n // 2 + 1] / thin).astype(np.complex64)
+
+
 @lru_cache(maxsize=512)
 def remaining_noise(detector, filters, n, tight=False):
     """Return the noise of one tick after the filter, for a wire of 1 ADC, ndarray (3,) [e⁻]."""
@@ -175,39 +194,37 @@ def _filtered(waveforms, first, last, detector, filters):
     induction = table[:, 1] < 2
     length = convolve.length(np.where(induction, np.maximum(table[:, 5], int(filters.shortest)),
                                       table[:, 5]))
-    plan = convolve.plan(table[:, 4], sources[:, 0] - table[:, 2], sources[:, 1], length)
+    step = _step(detector, filters)
+    plan = convolve.plan(table[:, 4], sources[:, 0] - table[:, 2], sources[:, 1], length // step)
     pedestal = np.array([detector.pedestal_induction] * 2 + [detector.pedestal_collection],
                         dtype=np.float32)
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
+    sheet = np.empty((sources[:, 1] * length).max(initial=0), dtype=np.float32)
     _gather(table, sources, waveforms.start[blocks], waveforms.adc, pedestal, plan.source, length,
-            canvas)
-    _bridge(table, sources, plan.source, length, _rows(detector)[0], _rows(detector)[1], canvas)
-    return table, plan, convolve.run(plan, canvas, table[:, 1],
-                                     lambda n: inverse(detector, filters, n),
-                                     also=lambda n: tightening(detector, filters, n),
-                                     where=induction)
+            step, sheet, canvas)
+    _bridge(table, sources, plan.source, plan.length, *_rows(detector), canvas)
+    return table, plan, convolve.run(
+        plan, canvas, table[:, 1], lambda n: _thinned(detector, filters, n),
+        also=lambda n: tightening(detector, filters, step * n)[:n // 2 + 1], where=induction)
 
 
 def _page(waveforms, first, last, detector, filters):
     """Find the regions of a few events; return them with their samples and owners."""
     table, plan, (loose, tight) = _filtered(waveforms, first, last, detector, filters)
     begin, alive = _rows(detector)
+    step, rows = _step(detector, filters), (table, plan.goal, plan.length)
     sizes, which = np.unique(plan.length, return_inverse=True)
-    left = np.array([[remaining_noise(detector, filters, n, sort) for n in sizes.tolist()]
-                     for sort in (False, True)]).reshape(2, -1, 3)[:, which]
-    search = (table, plan.goal, plan.length, loose, tight, left, begin, alive,
-              np.array(filters)[-5:])
-    regions = np.zeros((2 * table[:, 4].sum(), 6), dtype=np.int64)
-    found = _regions(*search, regions)
-    if found > len(regions):  # come again with room for all
-        regions = np.zeros((found, 6), dtype=np.int64)
-        _regions(*search, regions)
-    regions = regions[:found]
-    regions = regions[np.lexsort(regions.T[[3, 2, 1, 0]])]
-    start = np.concatenate([[0], np.cumsum(regions[:, 4])])
-    electrons = np.empty(start[-1], dtype=np.float32)
-    _sum(table, plan.goal, plan.length, loose, regions, start, int(filters.base), electrons)
-    error = left[0][regions[:, 5], regions[:, 1]] * alive[begin[regions[:, 1]] + regions[:, 2]]
+    left = np.array([[remaining_noise(detector, filters, step * n, sort) for n in sizes.tolist()]
+                     for sort in (False, True)]).reshape(2, -1, 3)[:, which, table[:, 1]]
+    wire = np.concatenate([[0], np.cumsum(table[:, 4])])
+    wire = np.arange(wire[-1]) + np.repeat(begin[table[:, 1]] + table[:, 2] - wire[:-1],
+                                           table[:, 4])
+    levels = np.repeat(left, table[:, 4], axis=1) * alive[wire]
+    levels *= [[filters.go_on], [filters.threshold]]
+    regions = runs.find(*rows, step, (loose, tight), tuple(levels),
+                        (int(filters.pad), int(filters.join), int(filters.base)))
+    start, electrons = runs.take(*rows, step, loose, regions, int(filters.base))
+    error = left[0, regions[:, 5]] * alive[begin[regions[:, 1]] + regions[:, 2]]
     return (regions[:, :5] + [first, 0, 0, 0, 0], start, electrons, error,
             *owners(waveforms.owner, regions, first, last, begin))
 
@@ -261,11 +278,16 @@ def _meet(one, other, reach):
 
 
 @apart
-def _gather(table, sources, start, adc, pedestal, goal, length, canvas):
-    """Lay out each block with its neighbours' samples on both sides, where there are any."""
+def _gather(table, sources, start, adc, pedestal, goal, length, step, sheet, canvas):
+    """Lay out each block with its neighbours' samples on both sides, where there are any.
+
+    The sheet is to write on: room for the ticks of any block and its neighbours.
+    """
     same = 0
     for b in range(len(table)):
-        first, last = sources[b, 0], sources[b, 0] + sources[b, 1]
+        first, last, n = sources[b, 0], sources[b, 0] + sources[b, 1], length[b]
+        for t in range((last - first) * n):
+            sheet[t] = 0.0
         same = b if _apart(table[b], table[same]) else same
         for c in range(same, len(table)):
             if _apart(table[b], table[c]):
@@ -275,11 +297,29 @@ def _gather(table, sources, start, adc, pedestal, goal, length, canvas):
             a, level = max(table[b, 3], table[c, 3]), pedestal[table[b, 1]]
             ticks = min(table[b, 3] + table[b, 5], table[c, 3] + table[c, 5]) - a
             for w in range(max(first, table[c, 2]), min(last, table[c, 2] + table[c, 4])):
-                goes = goal[b] + (w - first) * length[b] + a - table[b, 3]
+                goes = (w - first) * n + a - table[b, 3]
                 comes = start[c] + (w - table[c, 2]) * table[c, 5] + a - table[c, 3]
-                row, samples = canvas[goes:goes + ticks], adc[comes:comes + ticks]
+                row, samples = sheet[goes:goes + ticks], adc[comes:comes + ticks]
                 for t in range(ticks):
                     row[t] = np.float32(samples[t]) - level
+        for w in range(last - first):
+            row = goal[b] + w * (n // step)
+            _thin(sheet[w * n:(w + 1) * n], step, canvas[row:row + n // step])
+
+
+@njit
+def _thin(row, step, thin):
+    """Take a row as it is, or its mean around the middle of every second tick and the next one."""
+    if step == 1:
+        for t in range(len(row)):
+            thin[t] = row[t]
+        return
+    inner, outer, n = np.float32(0.375), np.float32(0.125), len(row)
+    for i in range(1, n // 2 - 1):
+        thin[i] = (inner * (row[2 * i] + row[2 * i + 1])
+                   + outer * (row[2 * i - 1] + row[2 * i + 2]))
+    thin[0] = inner * (row[0] + row[1]) + outer * (row[n - 1] + row[2])
+    thin[n // 2 - 1] = inner * (row[n - 2] + row[n - 1]) + outer * (row[n - 3] + row[0])
 
 
 @apart
@@ -304,78 +344,3 @@ def _bridge(table, sources, goal, length, begin, alive, canvas):
             part = np.float32((w - low) / (high - low) if high > low else 0.0)
             for t in range(n):
                 rows[w * n + t] = (1 - part) * rows[low * n + t] + part * rows[high * n + t]
-
-
-@apart
-def _regions(table, goal, length, loose, tight, left, begin, alive, look, regions):
-    """Find runs of ticks above threshold; pad and join them. Return how many there are.
-
-    A run holds a tick where the tight image is high; it goes on as far as one of the two is.
-    """
-    pad, join, found = int(look[2]), int(look[3]), 0
-    for b in range(len(table)):
-        event, plane, wire, tick, width, ticks = table[b]
-        for w in range(wire, wire + width):
-            row = goal[b] + (w - wire) * length[b]
-            sure = look[0] * left[1, b, plane] * alive[begin[plane] + w]
-            if not _exceeds(tight[row:row + ticks], sure):
-                continue
-            likely = look[1] * left[0, b, plane] * alive[begin[plane] + w]
-            zero, slope = _line(loose[row:row + ticks], int(look[4]))
-            seed, low, end = False, -1, -1
-            for t in range(ticks + 1):
-                high = t < ticks and tight[row + t] > sure
-                if high or (t < ticks and loose[row + t] - zero - slope * t > likely):
-                    low = t if low < 0 else low
-                    seed = seed or high
-                    continue
-                if seed:
-                    found += end < 0 or low - pad > end + join
-                    if found <= len(regions):
-                        region = regions[found - 1]
-                        if region[4] == 0:
-                            region[0], region[1], region[2], region[5] = event, plane, w, b
-                            region[3] = tick + max(low - pad, 0)
-                        region[4] = tick + min(t + pad, ticks) - region[3]
-                    end = min(t + pad, ticks)
-                seed, low = False, -1
-    return found
-
-
-@njit
-def _exceeds(row, level):
-    """Tell whether any sample is higher."""
-    highest = level
-    for value in row:
-        highest = max(highest, value)
-    return highest > level
-
-
-@njit
-def _line(row, base):
-    """Value at the start and slope of a straight line through both ends of a row."""
-    base = min(base, len(row) // 2)
-    first, last = 0.0, 0.0
-    for t in range(base):
-        first += row[t] / base
-        last += row[len(row) - 1 - t] / base
-    slope = (last - first) / (len(row) - base)
-    return first - slope * (base - 1) / 2, slope
-
-
-@apart
-def _sum(table, goal, length, loose, regions, start, base, electrons):
-    """Take the charge of each region above a straight line through what lies beyond its ends."""
-    for r in range(len(regions)):
-        b = regions[r, 5]
-        row = goal[b] + (regions[r, 2] - table[b, 2]) * length[b]
-        first = regions[r, 3] - table[b, 3]
-        last = first + regions[r, 4]
-        before, after = 0.0, 0.0
-        for t in range(max(first - base, 0), first):
-            before += loose[row + t] / (first - max(first - base, 0))
-        for t in range(last, min(last + base, table[b, 5])):
-            after += loose[row + t] / (min(last + base, table[b, 5]) - last)
-        for t in range(first, last):
-            part = (t - first + 0.5) / (last - first)
-            electrons[start[r] + t - first] = loose[row + t] - before - part * (after - before)

@@ -2,10 +2,11 @@
 
 In: what, how fast, which way. Out: `Truth`. Chapters: shower, readout.
 
-Laws: masses and angles are those asked for; momenta of a pair sum to its direction.
+Laws: masses and angles are those asked for; momenta of a pair sum to its direction; two photons
+have the mass of their pion, and fly evenly in its rest frame.
 """
 
-from math import cos, inf, sin
+from math import cos, inf, pi, sin
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from darkpairs.constants import (
     CHARGED_PION_MASS,
     ELECTRON_MASS,
     MUON_MASS,
+    NEUTRAL_PION_MASS,
     PROTON_MASS,
 )
+from darkpairs.kinematics import boost
+from darkpairs.rng import stream, uniforms
 
 MASSES = {11: ELECTRON_MASS, 22: 0.0, 13: MUON_MASS, 211: CHARGED_PION_MASS, 2212: PROTON_MASS}
 MIDDLE = (128.0, 0.0, 380.0)  # cm, in MicroBooNE far from all walls, and before few dead wires
@@ -85,6 +89,42 @@ def pair(energies, opening, *, direction=(0.0, 0.0, 1.0), azimuth=0.0, start=MID
     ways = [cos(angle) * axis + sin(angle) * side for angle in (tilt, tilt - opening)]
     return shoot((11, -11), np.asarray(energies, dtype=np.float64) - ELECTRON_MASS,
                  direction=ways, start=start, n=n, first=first)
+
+
+def pion(kinetic, *, direction=(0.0, 0.0, 1.0), start=MIDDLE, n=1, first=0, seed):
+    """Return events with a π⁰ that decays at once into two photons, evenly in its rest frame.
+
+    Parameters
+    ----------
+    kinetic : float
+        Its kinetic energy [MeV], > 0 and finite.
+    direction, start, n, first
+        As in `shoot`.
+    seed : int
+        From 0 to 2⁶³ − 1. Each event has dice of its own, by its number.
+
+    Returns
+    -------
+    Truth
+        The π⁰ and its two photons, of kind "gun", each event with the weight 1.
+    """
+    if not 0 < kinetic < inf:  # refuses NaN too
+        raise ValueError(f"a kinetic energy of {kinetic} MeV; wanted a finite number > 0")
+    energy = kinetic + NEUTRAL_PION_MASS
+    way = _unit(np.asarray(direction, dtype=np.float64))
+    pion = np.concatenate([[energy], np.sqrt(kinetic * (energy + NEUTRAL_PION_MASS)) * way])
+    truth = _repeat(np.array([111, 22, 22]), np.tile(pion, (3, 1)), start, n, first)
+    if not n:
+        return truth
+    u = uniforms(seed, stream("gun", "pion"), int(n), 2, first=first)
+    cosine, phi = 2 * u[:, 0] - 1, 2 * pi * u[:, 1]
+    sine = np.sqrt((1 - cosine) * (1 + cosine))
+    ray = np.column_stack([np.ones(len(u)), sine * np.cos(phi), sine * np.sin(phi), cosine])
+    p4 = truth.p4.reshape(-1, 3, 4).copy()
+    p4[:, 1] = boost(NEUTRAL_PION_MASS / 2 * ray, p4[:, 0])
+    p4[:, 2] = boost(NEUTRAL_PION_MASS / 2 * ray * [1, -1, -1, -1], p4[:, 0])
+    return Truth(**{name: getattr(truth, name) for name in Truth.SHAPES} | dict(
+        p4=p4.reshape(-1, 4), parent=np.tile([-1, 0, 0], len(u))))
 
 
 def _unit(direction):

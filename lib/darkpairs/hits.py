@@ -107,43 +107,62 @@ def _errors(detector, filters, plane, ticks):
 
 @lru_cache(maxsize=4096)
 def _error(detector, filters, ticks):
-    """Return the error of a sum of ticks above a straight line, per plane, ndarray (3,).
-
-    Filtered noise is alike from tick to tick: with the power P(f) that is left of it, a sum with
-    weights w has the variance Σ_f P |w(f)|², as one tick has Σ_f P.
-    """
-    base, most = int(filters.base), _ROW // 2
-    n = min(ticks, most)  # noise far apart is unrelated: longer sums grow with the root
-    weight = np.zeros(_ROW)
-    weight[base:base + n] = 1.0
-    weight[:base] = weight[base + n:2 * base + n] = -n / max(2 * base, 1)
+    """Return the error of a sum of ticks above a straight line, per plane, ndarray (3,)."""
     power = (np.abs(deconvolve.inverse(detector, filters, _ROW)) ** 2).sum(axis=1)
     power = power * noise.spectrum(detector, _ROW)  # (3, f)
-    power[:, 1:-1] *= 2  # waves of negative frequency
-    variance = (power * np.abs(np.fft.rfft(weight)) ** 2).sum(axis=1) / power.sum(axis=1)
-    return np.sqrt(variance * (ticks / n))
+    n = min(ticks, _ROW // 2)  # noise far apart is unrelated: longer sums grow with the root
+    return spread_of_sum(power, n, int(filters.base)) * np.sqrt(ticks / n)
+
+
+def spread_of_sum(power, n, base):
+    """Return the error of a sum of ticks of noise, in errors of one tick.
+
+    Noise that went through a filter hangs together from tick to tick: with the power P(f), a sum
+    with weights w has the variance Σ_f P |w(f)|², as one tick has Σ_f P.
+
+    Parameters
+    ----------
+    power : ndarray (..., f)
+        Of the noise, at the waves of an even number of ticks, which is more than n + 2 base.
+    n : int
+        Ticks that are summed.
+    base : int
+        Ticks before and behind, whose straight line is taken off.
+
+    Returns
+    -------
+    ndarray (...)
+    """
+    twice = np.full(power.shape[-1], 2.0)  # waves of negative frequency
+    twice[[0, -1]] = 1.0
+    weight = np.zeros(2 * power.shape[-1] - 2)
+    weight[base:base + n] = 1.0
+    weight[:base] = weight[base + n:2 * base + n] = -n / max(2 * base, 1)
+    waves = np.abs(np.fft.rfft(weight)) ** 2
+    return np.sqrt((power * twice * waves).sum(axis=-1) / (power * twice).sum(axis=-1))
 
 
 @apart
 def _cut(start, electrons, noise, looks, first, region):
-    """Cut regions at valleys, and what is left at equal times; return the number of hits."""
-    count = 0
+    """Cut regions at valleys, and what is wide at equal times; return the number of hits."""
+    count, dip = 0, 1 - looks[1]
     for r in range(len(start) - 1):
-        depth = looks[0] * noise[r]
-        begin, falling, low, at, high = start[r], True, electrons[start[r]], -1, 0.0
-        for t in range(start[r], start[r + 1]):
-            q = electrons[t]
-            if not falling:
-                high = max(high, q)
-                if q < high - max(depth, looks[1] * high):
-                    falling, low, at = True, q, t
-            elif q > low + max(depth, looks[1] * q):
-                if at >= 0:
-                    count = _pieces(begin, at, r, electrons, noise, looks, first, region, count)
-                    begin = at
-                falling, high = False, q
-            elif q < low:
-                low, at = q, t if at >= 0 else -1  # before the first peak there is no valley
+        depth, begin = looks[0] * noise[r], start[r]
+        falling, low, high, least, at = True, 0.0, 0.0, depth, -1  # before it is nothing
+        for t in range(begin, start[r + 1]):
+            q = float(electrons[t])
+            if falling:
+                if q < low:
+                    low, least, at = q, max(q, 0.0) + depth, t if at >= 0 else -1
+                elif q > least and q * dip > low:  # a peak; before the first there is no valley
+                    if at >= 0:
+                        count = _pieces(begin, at, r, electrons, noise, looks, first, region, count)
+                        begin = at
+                    falling, high, least = False, q, min(q - depth, q * dip)
+            elif q > high:
+                high, least = q, min(q - depth, q * dip)
+            elif q < least:  # what has to be undercut now, as above what had to be exceeded
+                falling, low, least, at = True, q, max(q, 0.0) + depth, t
         count = _pieces(begin, start[r + 1], r, electrons, noise, looks, first, region, count)
     first[count] = start[-1]
     return count

@@ -1,251 +1,262 @@
-"""A cluster that opens into two prongs from one start is two particles: find it and split it.
+"""Prongs: does a cluster of one view open into two lines from a common start?
 
-In: points in space with charge and cluster. Out: clusters anew. Chapter: tomographic.
+In: `Hits` and their clusters. Out: clusters, some of them cut in two. Chapter: projective.
 
-A place at the edge of a cluster is its start if most of the charge lies in a cone ahead of it, near
-charge counting most. From there, a prong is a narrow cone that holds charge in each centimetre of
-the way. The first is the fullest; is there a second one, and next to nothing between them? Not too
-near, where all are one; not too far, where the shower of one photon opens as well.
+Seen from the place where two particles start, their hits lie in two directions. Seen from anywhere
+else, and for a shower of one, they do not. So each far end of a cluster is tried as a start: the
+directions of all hits around it, up to a radiation length, are parted where the two parts differ
+most (Otsu, IEEE Trans. Syst. Man Cybern. 9, 62, 1979). The cluster is cut if both parts are narrow,
+lie apart, and each is a line without large gaps.
 
-Laws: two lines of points with an angle between them are split, each whole; one line never is;
-turning or shifting all points changes nothing that matters; no charge changes hands elsewhere.
+Laws: one line is not cut; two lines are cut, each hit goes to its own; turning or mirroring a view
+changes nothing.
 """
+
+from math import atan2, ceil, cos, inf, pi, sin, sqrt
+from typing import Annotated as Given
+from typing import NamedTuple
 
 import numpy as np
 
-from darkpairs import clusters
+from darkpairs import wires
 from darkpairs._jit import apart, njit
+from darkpairs.detector import MICROBOONE, checked
 
-_WAYS = 60  # directions in which a cluster's edge is looked for
+_ENDS = 16  # directions in which ends of a cluster are looked for
+_BINS = 90  # of direction, over half a turn
+_AHEAD = 0.5  # mean cosine around a start: elsewhere in a cluster charge lies on all sides
 
 
-def split(event, where, electrons, label, rules):
-    """Return clusters of which those with two prongs are split.
+class Forks(NamedTuple):
+    """When a cluster is believed to be two."""
+
+    near: Given[float, "cm", "nearer hits do not tell, measured on pairs; our choice"] = 2.5
+    far: Given[float, "cm", "farther out showers branch: one radiation length"] = 14.0
+    least: Given[float, "rad", "between the two lines; our choice"] = 0.15
+    most: Given[float, "rad", "between the two lines; our choice"] = 1.8
+    apart: Given[float, "", "least part of the variance that is between the lines; ours"] = 0.7
+    both: Given[float, "", "and its least mean over two views; our choice"] = 0.85
+    same: Given[float, "cm", "starts in two views are at the same drift; our choice"] = 0.6
+    share: Given[float, "", "least part of the charge; our choice"] = 0.06
+    full: Given[float, "", "least part of a line that has hits; our choice"] = 0.55
+    length: Given[float, "cm", "least length of a line; our choice"] = 6.0
+    step: Given[float, "cm", "in which gaps are looked for; our choice"] = 0.6
+    wide: Given[float, "cm", "hits of a line are as near; our choice"] = 0.6
+    twin: Given[float, "cm", "ends nearer than this are one end; our choice"] = 0.7
+    hits: Given[float, "", "least number of hits in a cluster; our choice"] = 16.0
+
+
+FORKS = Forks()
+
+
+def split(hits, cluster, detector=MICROBOONE, *, forks=FORKS):
+    """Return clusters after cutting those that open into two lines.
 
     Parameters
     ----------
-    event : ndarray (k,) of int
-        Sorted.
-    where : ndarray (k, 3)
-        Positions of points [cm].
-    electrons : ndarray (k,)
-        Their charges.
-    label : ndarray (k,) of int
-        Clusters, counted within each event from 0.
-    rules : tomographic.Rules
-        From `heavy` to `valley`.
+    hits : Hits
+        Of some events.
+    cluster : ndarray (h,) of int64
+        From `clusters.find`.
+    detector : Detector
+        The chamber.
+    forks : Forks
+        When to cut.
 
     Returns
     -------
-    ndarray (k,) of int32
-        Counted within each event from 0, by falling charge.
+    ndarray (h,) of int64
+        The second line of each cut cluster has a new number.
     """
-    if len(event) == 0:
-        return np.zeros(0, dtype=np.int32)
-    offsets = np.searchsorted(event, np.arange(event[-1] + 2))
-    names = np.asarray(label, dtype=np.int64).copy()
-    _split(offsets, where, electrons, names, _directions(), _look(rules))
-    unique = event * (2 * len(event)) + names
-    return clusters.numbered(event, unique, electrons)
-
-
-def _look(rules):
-    return np.array([rules.heavy, rules.around, np.cos(rules.ahead), rules.inner, rules.outer,
-                     rules.narrow, rules.thick, np.cos(rules.opening), rules.steps, rules.part,
-                     rules.valley])
-
-
-def _directions():
-    """Return directions all around, evenly on a spiral, ndarray (60, 3)."""
-    turn = np.arange(_WAYS) + 0.5
-    z, phi = 1 - 2 * turn / _WAYS, np.pi * (1 + 5**0.5) * turn
-    return np.column_stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z])
-
-
-def start(where, electrons, members, rules):
-    """Return which point is the start of a cluster.
-
-    Parameters
-    ----------
-    where, electrons
-        All points of an event, as in `split`.
-    members : ndarray (m,) of int
-        The points of the cluster, at least one.
-    rules : tomographic.Rules
-        Of them, `around` and `ahead`.
-    """
-    members = np.ascontiguousarray(members, dtype=np.int64)
-    return int(_start(np.ascontiguousarray(where, dtype=np.float64),
-                      np.ascontiguousarray(electrons, dtype=np.float64), members, _directions(),
-                      _look(rules)))
-
-
-@apart
-def _split(offsets, where, electrons, names, ways, look):
-    """Look at each heavy cluster of each event; the second prong gets a name of its own."""
-    for event in range(len(offsets) - 1):
-        rows = slice(offsets[event], offsets[event + 1])
-        place, charge, name = where[rows], electrons[rows], names[rows]
-        if len(name) == 0:
-            continue
-        number = name.max() + 1
-        total = np.zeros(number)
-        for k in range(len(name)):
-            total[name[k]] += charge[k]
-        fresh = number
-        for c in range(number):
-            if total[c] < look[0]:
-                continue
-            members = np.flatnonzero(name == c)
-            first = _start(place, charge, members, ways, look)
-            fresh += _part(place, charge, members, place[first].copy(), look, name, fresh)
-
-
-@apart
-def _start(where, electrons, members, ways, look):
-    """Of a cluster's outermost points, find the one with most charge in a cone ahead of it.
-
-    Charge counts as 1/(distance + 1.5 cm), and twice against it if it is not in the cone.
-    """
-    best, found = -np.inf, members[0]
-    tried = np.zeros(len(members), dtype=np.bool_)
-    for way in ways:
-        edge, farthest = 0, -np.inf
-        for m in range(len(members)):
-            far = _dot(where[members[m]], way)
-            if far > farthest:
-                edge, farthest = m, far
-        if not tried[edge]:
-            tried[edge] = True
-            score = _score(where, electrons, members[edge], look)
-            if score > best:
-                best, found = score, members[edge]
+    detector = checked(detector)
+    found = np.array(cluster, dtype=np.int64)
+    across = (hits.wire + 0.5) * detector.pitch
+    _split(hits.offsets, hits.plane, across, wires.depth(detector, hits.tick),
+           np.maximum(hits.charge, 0.0), forks, found)
     return found
 
 
-@njit
-def _dot(one, other):
-    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
-
-
-@njit
-def _score(where, electrons, origin, look):
-    """Weighted charge ahead of a point, less twice what is not ahead."""
-    x, y, z = 0.0, 0.0, 0.0
-    near = np.zeros((len(where), 4))  # unit vector and weight
-    for k in range(len(where)):
-        dx = where[k, 0] - where[origin, 0]
-        dy = where[k, 1] - where[origin, 1]
-        dz = where[k, 2] - where[origin, 2]
-        r = np.sqrt(dx * dx + dy * dy + dz * dz)
-        if 0.3 < r < look[1]:
-            weight = electrons[k] / (r + 1.5)
-            near[k, 0], near[k, 1], near[k, 2], near[k, 3] = dx / r, dy / r, dz / r, weight
-            x, y, z = x + weight * dx / r, y + weight * dy / r, z + weight * dz / r
-    length = np.sqrt(x * x + y * y + z * z) + 1e-9
-    score = 0.0
-    for k in range(len(where)):
-        ahead = near[k, 0] * x + near[k, 1] * y + near[k, 2] * z > look[2] * length
-        score += near[k, 3] if ahead else -2 * near[k, 3]
-    return score
-
-
-@njit
-def _part(where, electrons, members, origin, look, name, fresh):
-    """Give the second prong of a cluster, if it has one, a new name; tell whether it has."""
-    shell = np.empty((len(where), 6))  # unit vector, cosine of a prong's width here, charge, step
-    n = 0
-    for k in range(len(where)):
-        dx = where[k, 0] - origin[0]
-        dy = where[k, 1] - origin[1]
-        dz = where[k, 2] - origin[2]
-        r = np.sqrt(dx * dx + dy * dy + dz * dz)
-        if look[3] < r < look[4]:
-            shell[n, 0], shell[n, 1], shell[n, 2] = dx / r, dy / r, dz / r
-            shell[n, 3] = np.cos(max(look[5], look[6] / r))
-            shell[n, 4], shell[n, 5] = electrons[k], np.floor(r - look[3])
-            n += 1
-    one, two = _axes(shell[:n], look)
-    if two < 0:
-        return False
-    mine, whole = 0.0, 0.0
-    second = np.zeros(len(members), dtype=np.bool_)
-    for m in range(len(members)):
-        k = members[m]
-        away = where[k] - origin
-        r = np.sqrt(_dot(away, away))
-        second[m] = r > look[3] and _dot(away, shell[two]) > _dot(away, shell[one])
-        mine += electrons[k] if second[m] else 0.0
-        whole += electrons[k]
-    if mine < look[9] * whole or mine > (1 - look[9]) * whole:
-        return False  # this cluster is one of the prongs already
-    for m in range(len(members)):
-        if second[m]:
-            name[members[m]] = fresh
-    return True
+@apart
+def _split(offsets, plane, across, along, charge, forks, cluster):
+    """Cut the clusters of each event."""
+    for i in range(len(offsets) - 1):
+        start, order = _members(offsets[i], offsets[i + 1], cluster)
+        large = 0
+        for c in range(len(start) - 1):
+            large += start[c + 1] - start[c] >= forks.hits
+        found, count = np.empty((_ENDS * large, 8)), 0
+        for c in range(len(start) - 1):
+            if start[c + 1] - start[c] >= forks.hits:
+                count = _tries(c, plane[order[start[c]]], order[start[c]:start[c + 1]], across,
+                               along, charge, forks, found, count)
+        _choose(found[:count], start, order, across, along, forks, cluster)
 
 
 @apart
-def _axes(shell, look):
-    """Find the directions of two prongs, as rows of the shell; the second is −1 if there is none.
+def _members(first, last, cluster):
+    """Return where the hits of each cluster begin in a list, and the list."""
+    count = 0
+    for h in range(first, last):
+        count = max(count, cluster[h] + 1)
+    start = np.zeros(count + 2, dtype=np.int64)
+    for h in range(first, last):
+        start[cluster[h] + 2] += 1
+    for c in range(count):
+        start[c + 2] += start[c + 1]
+    order = np.empty(last - first, dtype=np.int64)
+    for h in range(first, last):
+        order[start[cluster[h] + 1]] = h
+        start[cluster[h] + 1] += 1
+    return start[:count + 1], order
 
-    The first prong fills the most steps of the way, and holds most charge among those that do. The
-    second is at an angle, and fills the most of what is nearer to it than to the first.
+
+@apart
+def _tries(c, plane, members, across, along, charge, forks, found, count):
+    """Try each end of a cluster as a start; list what could be a fork there."""
+    ends = _ends(members, across, along)
+    around = np.empty((len(members), 3))  # place across and along, and charge, near a start
+    for e in range(_ENDS):
+        known = False
+        for other in range(e):
+            dx, dy = across[ends[e]] - across[ends[other]], along[ends[e]] - along[ends[other]]
+            known = known or dx * dx + dy * dy < forks.twin**2
+        if known:
+            continue
+        x, y = across[ends[e]], along[ends[e]]
+        near = _around(members, across, along, charge, x, y, forks.far, around)
+        quality, one, two = _fork(around[:near], forks)
+        if quality > 0:
+            row = found[count]
+            row[0], row[1], row[2], row[3] = c, plane, x, y
+            row[4], row[5], row[6], row[7] = quality, one, two, 0.0
+            count += 1
+    return count
+
+
+@apart
+def _choose(found, start, order, across, along, forks, cluster):
+    """Cut each cluster at its best fork, if another view has one at the same time."""
+    for f in range(len(found)):
+        for other in range(len(found)):
+            if (found[other, 1] != found[f, 1]
+                    and abs(found[other, 3] - found[f, 3]) < forks.same):
+                found[f, 7] = max(found[f, 7], found[other, 4])
+    new, f = len(start) - 1, 0
+    while f < len(found):
+        best, c = f, found[f, 0]
+        while f < len(found) and found[f, 0] == c:
+            if found[f, 4] + found[f, 7] > found[best, 4] + found[best, 7]:
+                best = f
+            f += 1
+        row = found[best]
+        if row[4] + row[7] < 2 * forks.both:
+            continue
+        for k in range(start[int(c)], start[int(c) + 1]):
+            h = order[k]
+            phi = atan2(along[h] - row[3], across[h] - row[2])
+            if abs(_turn(phi - row[6])) < abs(_turn(phi - row[5])):
+                cluster[h] = new
+        new += 1
+
+
+@njit
+def _turn(angle):
+    """Return an angle between −π and π."""
+    return angle - 2 * pi * ceil((angle - pi) / (2 * pi))
+
+
+@apart
+def _ends(members, across, along):
+    """Return the hit that lies farthest in each of some directions."""
+    ends = np.empty(_ENDS, dtype=np.int64)
+    for e in range(_ENDS):
+        c, s = cos(2 * pi * e / _ENDS), sin(2 * pi * e / _ENDS)
+        far = -inf
+        for k in range(len(members)):
+            reach = c * across[members[k]] + s * along[members[k]]
+            if reach > far:
+                far, ends[e] = reach, members[k]
+    return ends
+
+
+@apart
+def _around(members, across, along, charge, x, y, far, around):
+    """List places relative to a start, and charges, of hits that are near it."""
+    count = 0
+    for k in range(len(members)):
+        h = members[k]
+        dx, dy = across[h] - x, along[h] - y
+        if dx * dx + dy * dy < far * far:
+            around[count, 0], around[count, 1], around[count, 2] = dx, dy, charge[h]
+            count += 1
+    return count
+
+
+@apart
+def _fork(around, forks):
+    """Part the directions of hits around a start; return the quality, 0 if it is no fork."""
+    sx, sy, total = 0.0, 0.0, 0.0
+    for k in range(len(around)):
+        r = sqrt(around[k, 0] ** 2 + around[k, 1] ** 2)
+        if r > 0:
+            sx += around[k, 2] * around[k, 0] / r
+            sy += around[k, 2] * around[k, 1] / r
+            total += around[k, 2]
+    if sx * sx + sy * sy <= (_AHEAD * total) ** 2:
+        return 0.0, 0.0, 0.0
+    middle = atan2(sy, sx)
+    bins = np.zeros((_BINS, 3))
+    for k in range(len(around)):
+        r = sqrt(around[k, 0] ** 2 + around[k, 1] ** 2)
+        if r >= forks.near:
+            phi = _turn(atan2(around[k, 1], around[k, 0]) - middle)
+            if abs(phi) < 0.5 * pi:
+                b = int((phi / pi + 0.5) * _BINS)
+                weight = around[k, 2] * r
+                bins[b, 0] += weight
+                bins[b, 1] += weight * phi
+                bins[b, 2] += weight * phi * phi
+    quality, one, two, share = _otsu(bins)
+    if (quality < forks.apart or share < forks.share
+            or not forks.least <= two - one <= forks.most
+            or _full(around, middle + one, forks) < forks.full
+            or _full(around, middle + two, forks) < forks.full):
+        return 0.0, 0.0, 0.0
+    return quality, middle + one, middle + two
+
+
+@apart
+def _otsu(bins):
+    """Part a histogram where most of its variance is between the parts.
+
+    Return this share of the variance, both means, and the part of the smaller one.
     """
-    one, two, best = -1, -1, -1.0
-    for i in range(len(shell)):
-        steps, charge = _fill(shell, i, i, False)
-        if steps * 1e9 + charge > best:
-            best, one = steps * 1e9 + charge, i
-    most, least = look[8] - 0.5, look[9]
-    for i in range(len(shell)):
-        cosine = _dot(shell[one], shell[i])
-        if cosine > look[7]:
-            continue
-        steps, charge = _fill(shell, i, one, True)
-        if steps < most:
-            continue
-        rest, other = _fill(shell, one, i, True)
-        steps, part = min(steps, rest), charge / (charge + other)
-        if steps < most or (steps == most and part <= least) or part < look[9]:
-            continue
-        most, least = steps, part
-        two = i if _between(shell, one, i, cosine) < look[10] else -1
-    return one, two
+    total, mean, square = 0.0, 0.0, 0.0
+    for b in range(len(bins)):
+        total += bins[b, 0]
+        mean += bins[b, 1]
+        square += bins[b, 2]
+    best, one, two, share, low, lever = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for b in range(len(bins) - 1):
+        low += bins[b, 0]
+        lever += bins[b, 1]
+        high = total - low
+        if low > 1e-9 * total and high > 1e-9 * total:
+            a, c = lever / low, (mean - lever) / high
+            between = low * high * (a - c) ** 2
+            if between > best:
+                best, one, two, share = between, a, c, min(low, high) / total
+    return best / max(total * square - mean**2, 1e-300), one, two, share
 
 
-@njit
-def _fill(shell, axis, other, nearer):
-    """Steps of the way with charge in the cone about an axis, and how much; nearer than another."""
-    seen, charge = 0, 0.0
-    for k in range(len(shell)):
-        cosine = _dot(shell[axis], shell[k])
-        if cosine > shell[k, 3] and not (nearer and _dot(shell[other], shell[k]) >= cosine):
-            seen |= 1 << int(shell[k, 5])
-            charge += shell[k, 4]
-    steps = 0
-    while seen:
-        steps += seen & 1
-        seen >>= 1
-    return steps, charge
-
-
-@njit
-def _between(shell, one, two, cosine):
-    """Charge in the middle between two axes, in parts of that of the lesser prong."""
-    x, y, z = (shell[one, 0] + shell[two, 0], shell[one, 1] + shell[two, 1],
-               shell[one, 2] + shell[two, 2])
-    length = np.sqrt(x * x + y * y + z * z) + 1e-9
-    quarter = np.sqrt((1 + np.sqrt((1 + cosine) / 2)) / 2)  # cosine of a quarter of the angle
-    middle, first, second = 0.0, 0.0, 0.0
-    for k in range(len(shell)):
-        if shell[k, 5] < 2:
-            continue
-        a, b = _dot(shell[one], shell[k]), _dot(shell[two], shell[k])
-        if shell[k, 0] * x + shell[k, 1] * y + shell[k, 2] * z > quarter * length:
-            middle += shell[k, 4]
-        if a > shell[k, 3] and a >= b:
-            first += shell[k, 4]
-        elif b > shell[k, 3] and b > a:
-            second += shell[k, 4]
-    return middle / max(min(first, second), 1.0)
+@apart
+def _full(around, way, forks):
+    """Return which part of the first centimetres of a line has hits."""
+    steps = int(ceil(forks.length / forks.step))
+    seen, c, s = np.zeros(steps), cos(way), sin(way)
+    for k in range(len(around)):
+        ahead = c * around[k, 0] + s * around[k, 1]
+        aside = c * around[k, 1] - s * around[k, 0]
+        if 0 <= ahead < forks.length and abs(aside) < forks.wide:
+            seen[int(ahead / forks.step)] = 1.0
+    return seen.mean()

@@ -240,7 +240,9 @@ def _sum_up(clouds, first, last, groups, loud, factor):
 def _bounds(clouds, first, last, counts, groups, halo, cells):
     """First and last group of each plane that an event may touch, its first and last cell."""
     low, high = np.empty(4, dtype=np.int64), np.empty(4, dtype=np.int64)
-    low[:3], high[:3], low[3], high[3] = groups[1:], groups[:3] - 1, cells, -1
+    low[3], high[3] = cells, -1
+    for plane in range(3):
+        low[plane], high[plane] = groups[plane + 1], groups[plane] - 1
     for k in range(first, last):
         if _read(clouds.tick[k], cells):
             for plane in range(3):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkpairs import clusters, prongs, tiles, unmix, wires
+from darkpairs import forks, neighbours, tiles, unmix, wires
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.seen import NONE, Points
@@ -120,8 +120,8 @@ def _page(charge, hits, first, last, detector, rules):
     where = positions(strips, found, detector, rules)
     of = np.empty(len(electrons), dtype=np.int64)
     event, place, total = _merge(found, electrons, where, int(rules.chunk), of)
-    label = clusters.connected(event, place, total, rules.gap)
-    label = prongs.split(event, place, total, label, rules)
+    label = neighbours.connected(event, place, total, rules.gap)
+    label = forks.split(event, place, total, label, rules)
     rows = slice(int(hits.offsets[first]), int(hits.offsets[last]))
     hit_label = np.full(rows.stop - rows.start, NONE, dtype=np.int32)
     if len(label):
@@ -155,7 +155,7 @@ def solved(charge, first, last, detector, rules=RULES):
     good = _main(strips, found, electrons, rules.least, rules.main)
     found, electrons, penalty = _select(found, good), electrons[good], penalty[good]
     where = positions(strips, found, detector, rules)
-    near = clusters.crowd(found.event, where, electrons, rules.gap)
+    near = neighbours.crowd(found.event, where, electrons, rules.gap)
     penalty *= rules.firm * rules.crowd / (rules.crowd + near)
     electrons = _solve(strips, error, found, penalty, rules, electrons)
     good = electrons > rules.least

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkpairs import prongs
+from darkpairs import forks
 from darkpairs.tomographic import RULES
 
 
@@ -23,7 +23,7 @@ def fork(opening):
 
 def found(where, charge):
     none = np.zeros(len(charge), dtype=np.int64)
-    return prongs.split(none, where, charge, none, RULES)
+    return forks.split(none, where, charge, none, RULES)
 
 
 @pytest.mark.parametrize("opening", [20, 40, 60])

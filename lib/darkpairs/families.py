@@ -1,0 +1,218 @@
+"""Which pieces belong together: prongs that share a start, showers and what flew off them.
+
+In: clusters with two ends each. Out: the object each belongs to. Chapters: projective, tomographic,
+two-eyes.
+
+A shower is seen in pieces: its photons fly tens of centimetres and leave nothing on their way. A
+piece belongs to the shower in whose cone it lies; the more energy a piece has, the narrower is the
+cone, since fast electrons scatter little, and so do the photons they radiate. The other photon of a
+π⁰ lies farther off: there are at least 28° between the two below 570 MeV. Two pieces that start at
+one place are two prongs of a pair and stay two.
+
+Laws: each piece has one object; a piece in nobody's cone is by itself; what turns with the event
+keeps its family.
+"""
+
+from math import sqrt
+from typing import Annotated as Given
+from typing import NamedTuple
+
+import numpy as np
+
+from darkpairs._jit import apart, njit
+from darkpairs.starts import _along, _dot, _minus, _unit
+
+
+class Rules(NamedTuple):
+    """Which pieces belong together, and what is a shower."""
+
+    seed: Given[float, "e⁻", "below, a cluster is a fragment; 8 MeV; our choice"] = 2.2e5
+    share: Given[float, "cm", "starts closer than this are one; our choice"] = 2.5
+    doubt: Given[float, "", "of its charge: such an end may be the start as well; ours"] = 0.25
+    apart: Given[float, "", "cosine: prongs open less than this; our choice"] = -0.2
+    reach: Given[float, "cm", "of a shower's cone; about ten X0; our choice"] = 150.0
+    cone: Given[float, "rad", "half-angle for a piece of 8 MeV; our choice"] = 0.45
+    tight: Given[float, "rad", "the same for a piece without end of energy; our choice"] = 0.3
+    wide: Given[float, "rad", "the same for fragments; our choice"] = 0.9
+    touch: Given[float, "cm", "fragments so close to a point belong, too; our choice"] = 8.0
+    lead: Given[float, "cm", "of charge that gives the direction; about X0"] = 14.0
+    line: Given[float, "cm", "from a track's line, most of its charge; our choice"] = 1.0
+    track: Given[float, "", "its charge near the line, times its slices with some; ours"] = 0.74
+    stop: Given[float, "", "charge at a track's start by that at its end, to turn it; ours"] = 1.25
+    tip: Given[float, "cm", "of a track's ends, for the same; our choice"] = 4.0
+    induction: Given[float, "", "charge of Y for one electron found in U or V; measured"] = 1.04
+
+
+RULES = Rules()
+
+
+@njit
+def _vector(row, at):
+    """Three numbers of a row."""
+    return row[at], row[at + 1], row[at + 2]
+
+
+@njit
+def _turn(row):
+    """Let a cluster start at its other end."""
+    for j in range(6):
+        row[j], row[6 + j] = row[6 + j], row[j]
+    row[12] = np.inf
+
+
+@apart
+def _share(ends, weight, rules):
+    """Find prongs that start where a bigger one does; return it for each cluster, or itself.
+
+    An end that is doubtful may be turned to make two starts meet.
+    """
+    twin = np.arange(len(ends))
+    for b in range(len(ends)):
+        best, chosen, turns = rules.share, -1, 0
+        for a in range(b):
+            for turn in range(4):
+                one, two = turn % 2, turn // 2
+                if (one and (ends[a, 12] > rules.doubt or twin[a] != a)) or (
+                        two and ends[b, 12] > rules.doubt):
+                    continue
+                gap = _minus(_vector(ends[a], 6 * one), _vector(ends[b], 6 * two))
+                far = sqrt(_dot(gap, gap)) * (1 + 0.25 * (one + two))
+                if far < best and _dot(_vector(ends[a], 6 * one + 3),
+                                       _vector(ends[b], 6 * two + 3)) > rules.apart:
+                    best, chosen, turns = far, a, turn
+        if chosen < 0:
+            continue
+        if turns % 2:
+            _turn(ends[chosen])
+        if turns // 2:
+            _turn(ends[b])
+        twin[b] = twin[chosen]
+        ends[b, 12] = ends[chosen, 12] = np.inf
+        _meet(ends[twin[b]], ends[b])
+        ends[b, 0:3] = ends[twin[b], 0:3]
+    return twin
+
+
+@njit
+def _meet(one, two):
+    """Put the common start of two prongs where the earlier of both is."""
+    way = _unit(_along(_vector(one, 3), 1.0, _vector(two, 3)))
+    if _dot(_minus(_vector(two, 0), _vector(one, 0)), way) < 0:
+        one[0], one[1], one[2] = two[0], two[1], two[2]
+
+
+@njit
+def _cone(charge, rules):
+    """Half-angle of the cone in which a piece of this charge may lie."""
+    return rules.tight + (rules.cone - rules.tight) * min(1.0, rules.seed / charge)
+
+
+@njit
+def _angle(a, b):
+    """Angle between two vectors."""
+    size = sqrt(_dot(a, a) * _dot(b, b))
+    return np.arccos(min(1.0, max(-1.0, _dot(a, b) / size))) if size > 0 else 0.0
+
+
+@njit
+def _worth(ends, weight, a, turn, owner, rules):
+    """How much charge would hang on a cluster with this end as its start.
+
+    A piece in its cone that points away from it counts more, as sure as the piece is of its way.
+    """
+    total = weight[a] * (1 + (1 - 2 * turn) * min(1.0, ends[a, 12]))
+    for b in range(len(ends)):
+        if b == a or owner[b] >= 0:
+            continue
+        way = _minus(_vector(ends[b], 0), _vector(ends[a], 6 * turn))
+        far = _dot(way, way)
+        if far < rules.reach * rules.reach and _angle(
+                way, _vector(ends[a], 6 * turn + 3)) < _cone(weight[b], rules):
+            away = _dot(way, _vector(ends[b], 3)) / sqrt(far) if far > 0 else 1.0
+            total += weight[b] * (1 + away * min(1.0, ends[b, 12]))
+    return total
+
+
+@njit
+def _off(one, two, charge, rules):
+    """Angle of a piece in the cone before another's start; 1 is the edge of the cone."""
+    way = _minus(_vector(two, 0), _vector(one, 0))
+    if _dot(way, way) > rules.reach * rules.reach:
+        return np.inf
+    return _angle(way, _vector(one, 3)) / _cone(charge, rules)
+
+
+@apart
+def _choose(ends, weight, twin, rules):
+    """Give each seed its object: a seed, itself or one in whose cone it lies.
+
+    The one on which most would hang comes first, with its twins, and takes what lies in its cone;
+    what is left goes on alike. (What a seed is worth only falls, so it suffices to ask again when
+    it seems to be the best.)
+    """
+    n = len(ends)
+    owner = np.full(n, -1)
+    worth = np.full((n, 2), np.inf)
+    while True:
+        best, first, turn = -1.0, -1, 0
+        for a in range(n):
+            for t in range(2):
+                if owner[a] < 0 and worth[a, t] > best and (t == 0 or ends[a, 12] < np.inf):
+                    best, first, turn = worth[a, t], a, t
+        if first < 0:
+            return owner
+        now = _worth(ends, weight, first, turn, owner, rules)
+        if now < best:
+            worth[first, turn] = now
+            continue
+        if turn:
+            _turn(ends[first])
+        for a in range(n):
+            if owner[a] < 0 and twin[a] == twin[first]:
+                owner[a] = a
+        for b in range(n):
+            least = 1.0
+            if owner[b] >= 0:
+                continue
+            for a in range(n):
+                if owner[a] == a and twin[a] == twin[first]:
+                    angle = _off(ends[a], ends[b], weight[b], rules)
+                    if angle < least:
+                        least, owner[b] = angle, a
+
+
+@apart
+def _gather(lumps, begin, place, seeds, ends, chosen, rules):
+    """Give each cluster its object: the seed it hangs on, or none, −1.
+
+    Fragments go to the seed whose start sees them under the smallest angle, or that they touch.
+    """
+    owner = np.full(len(lumps), -1)
+    for s in range(len(seeds)):
+        owner[seeds[s]] = chosen[s]
+    for c in range(len(lumps)):
+        if owner[c] >= 0 or not lumps[c, 3] > 0:
+            continue
+        best = rules.wide
+        for s in range(len(seeds)):
+            way = _minus(_vector(lumps[c], 0), _vector(ends[s], 0))
+            if _dot(way, way) < rules.reach**2:
+                angle = _angle(way, _vector(ends[s], 3))
+                if angle < best:
+                    best, owner[c] = angle, chosen[s]
+        if owner[c] < 0:
+            owner[c] = _nearest(_vector(lumps[c], 0), begin, place, seeds, rules.touch)
+            owner[c] = chosen[owner[c]] if owner[c] >= 0 else -1
+    return owner
+
+
+@apart
+def _nearest(at, begin, place, seeds, touch):
+    """Find the seed with a point closer than `touch`, −1 if there is none."""
+    best, found = touch * touch, -1
+    for s in range(len(seeds)):
+        for k in range(begin[seeds[s]], begin[seeds[s] + 1]):
+            a = _minus(_vector(place[k], 0), at)
+            if _dot(a, a) < best:
+                best, found = _dot(a, a), s
+    return found
