@@ -18,7 +18,7 @@ import numpy as np
 from darkpairs import wires
 from darkpairs._jit import apart
 from darkpairs.detector import MICROBOONE, checked
-from darkpairs.families import RULES, _choose, _gather, _share, _vector
+from darkpairs.families import RULES, _choose, _gather, _vector
 from darkpairs.seen import NONE, Objects, Points
 from darkpairs.shapes import _shape
 from darkpairs.starts import LOOK, _dot, _find, _mean, _minus, _refine, _unit
@@ -133,8 +133,7 @@ def _event(position, charge, label, plane, wire, hit_charge, hit_label, dead, cl
         ends[s, 0:3], ends[s, 3:6], ends[s, 6:9], ends[s, 9:12] = start, way, other, back
         ends[s, 12] = doubt
     weight = lumps[seeds, 3]
-    twin = _share(ends, weight, rules)
-    chosen = _choose(ends, weight, twin, rules)
+    chosen = _choose(ends, weight, rules)
     owner = _gather(lumps, begin, place, seeds, ends, chosen, rules)
     return _write(position, charge, label, plane, wire, hit_charge, hit_label, dead, owner, seeds,
                   ends, rules, look, table)
