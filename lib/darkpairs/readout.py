@@ -94,7 +94,7 @@ def _page(arrivals, first, last, detector, setup, seed):
     """Make the blocks of a few events; return their event, plane … ticks, and their samples."""
     blocks, plan, canvas = _lay_out(arrivals, first, last, detector)
     _, begin, alive, rms, pedestal, pool = setup
-    wave, _ = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
+    wave = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
     start = np.concatenate([[0], np.cumsum(blocks[:, 4] * blocks[:, 5])])
     adc = np.empty(start[-1], dtype=np.int16)
     _digitise(wave, plan.goal, plan.length, blocks, start, begin, alive, rms, pedestal, pool,
