@@ -20,6 +20,7 @@ import numpy as np
 
 from darkpairs import wires
 from darkpairs._jit import apart, njit
+from darkpairs.clusters import sensible
 from darkpairs.detector import MICROBOONE, checked
 
 _ENDS = 16  # directions in which ends of a cluster are looked for
@@ -35,13 +36,14 @@ class Forks(NamedTuple):
     least: Given[float, "rad", "between the two lines; our choice"] = 0.15
     most: Given[float, "rad", "between the two lines; our choice"] = 1.8
     apart: Given[float, "", "least part of the variance that is between the lines; ours"] = 0.7
-    both: Given[float, "", "and its least mean over two views; our choice"] = 0.83
-    same: Given[float, "cm", "starts in two views are at the same drift; our choice"] = 0.8
+    both: Given[float, "", "and its least mean over two views; our choice"] = 0.85
+    same: Given[float, "cm", "starts in two views are at the same drift; our choice"] = 0.6
     share: Given[float, "", "least part of the charge; our choice"] = 0.06
     full: Given[float, "", "least part of a line that has hits; our choice"] = 0.55
     length: Given[float, "cm", "least length of a line; our choice"] = 6.0
     step: Given[float, "cm", "in which gaps are looked for; our choice"] = 0.6
     wide: Given[float, "cm", "hits of a line are as near; our choice"] = 0.6
+    twin: Given[float, "cm", "ends nearer than this are one end; our choice"] = 0.7
     hits: Given[float, "", "least number of hits in a cluster; our choice"] = 16.0
 
 
@@ -68,6 +70,7 @@ def split(hits, cluster, detector=MICROBOONE, *, forks=FORKS):
         The second line of each cut cluster has a new number.
     """
     detector = checked(detector)
+    sensible(forks)
     found = np.array(cluster, dtype=np.int64)
     across = (hits.wire + 0.5) * detector.pitch
     _split(hits.offsets, hits.plane, across, wires.depth(detector, hits.tick),
@@ -117,7 +120,8 @@ def _tries(c, plane, members, across, along, charge, forks, found, count):
     for e in range(_ENDS):
         known = False
         for other in range(e):
-            known = known or ends[other] == ends[e]
+            dx, dy = across[ends[e]] - across[ends[other]], along[ends[e]] - along[ends[other]]
+            known = known or dx * dx + dy * dy < forks.twin**2
         if known:
             continue
         x, y = across[ends[e]], along[ends[e]]

@@ -40,7 +40,7 @@ class Rules(NamedTuple):
     penalty: Given[float, "electrons", "taken from a tile with all for it; our choice"] = 10.0
     lonely: Given[float, "", "times as much for each side in time without a tile; Wire-Cell"] = 3.0
     match: Given[float, "ticks", "between planes, that double the penalty; our choice"] = 0.4
-    blind: Given[float, "", "times as much where a plane is dead; our choice"] = 2.0
+    blind: Given[float, "", "times as much where a plane is dead; our choice"] = 6.0
     close: Given[float, "", "parts of the charge to which the solver goes; our choice"] = 1e-3
     sweeps: Given[float, "", "at most; our choice"] = 20.0
     # Ghosts
@@ -117,7 +117,7 @@ def _blank():
 def _page(charge, hits, first, last, detector, rules):
     """Return event, position, charge and cluster of the points of a few events; labels of hits."""
     strips, found, electrons = solved(charge, first, last, detector, rules)
-    where = _positions(strips, found, electrons, detector, rules)
+    where = positions(strips, found, detector, rules)
     of = np.empty(len(electrons), dtype=np.int64)
     event, place, total = _merge(found, electrons, where, int(rules.chunk), of)
     label = neighbours.connected(event, place, total, rules.gap)
@@ -154,7 +154,7 @@ def solved(charge, first, last, detector, rules=RULES):
     electrons = _solve(strips, error, found, penalty, rules)
     good = _main(strips, found, electrons, rules.least, rules.main)
     found, electrons, penalty = _select(found, good), electrons[good], penalty[good]
-    where = _positions(strips, found, electrons, detector, rules)
+    where = positions(strips, found, detector, rules)
     near = neighbours.crowd(found.event, where, electrons, rules.gap)
     penalty *= rules.firm * rules.crowd / (rules.crowd + near)
     electrons = _solve(strips, error, found, penalty, rules, electrons)
@@ -220,10 +220,10 @@ def _keep(strip, electrons, least, main, total, good):
                 good[j] |= electrons[j] > main * total[strip[j, p]]
 
 
-def _positions(strips, found, electrons, detector, rules):
+def positions(strips, found, detector, rules=RULES):
     """Return where the charge of tiles is, ndarray (t, 3) [cm]."""
     shift = tiles.frame(detector, int(rules.wires))[2]
-    place = np.empty((len(electrons), 2))
+    place = np.empty((len(found.slice), 2))
     _places(strips.place, found.strip, shift, place)
     tick = (found.slice + 0.5) * rules.ticks
     return np.column_stack([wires.depth(detector, tick), wires.crossing(detector, (0, 1), place)])
