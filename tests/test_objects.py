@@ -119,6 +119,7 @@ def test_objects_come_by_falling_charge(pairs):
     found = pairs[-1]
     for i in range(len(found)):
         assert (np.diff(found.charge[found.rows(i)]) <= 0).all()
+    assert (found.charge > 2e5).all()
     assert np.linalg.norm(found.direction, axis=1) == pytest.approx(1)
 
 
