@@ -45,7 +45,9 @@ class Scale(NamedTuple):
     most: Given[float, "MeV/cm", "of a piece; a proton has 31 over its last cm, PSTAR"] = 31.0
 
 
-SCALES = {"projective": Scale(slope=1.107, offset=5.6), "tomographic": Scale(slope=1.1, offset=3.7)}
+# The lines of both, fitted without dead wires: `test_measures` fits them anew
+SCALES = {"projective": Scale(slope=1.105, offset=4.0),
+          "tomographic": Scale(slope=1.1, offset=3.5)}
 
 
 def loss(dqdx, detector=MICROBOONE):
