@@ -124,7 +124,7 @@ def test_what_is_recognised_in_charge_is_what_is_reconstructed(some, record):
 
 
 def test_names_of_particles_change_nothing_but_the_match_with_truth(some):
-    """Other owners, other shares, other kinds and weights: all else stays as it was, bit for bit."""
+    """Other owners, shares, kinds and weights: all else stays as it was, bit for bit."""
     charge = chain.charge(some, seed=3)
     columns = {name: getattr(charge, name) for name in charge.SHAPES}
     other = traces.Charge(**columns | {
