@@ -4,8 +4,7 @@ In: `Points` and a start. Out: an angle, charges and a gain. Chapter: two-eyes.
 
 Beyond 1.5 cm the legs of a pair stand apart if they open, and before 14 cm, one radiation length,
 an electron has hardly radiated. The points between are shared among two rays from the start: each
-goes
-to the nearer ray, each ray through the middle of its points, until nothing changes. A distance
+goes to the nearer ray, each ray through the middle of its points, until nothing changes. A distance
 counts in parts of how far points lie from a straight line by themselves: wires are 3 mm wide, and
 electrons scatter. What is beyond a reach counts as that far and pulls no ray. The fit begins with
 pairs of rays all around, and with the one ray that fits best and a second one through a far point;
