@@ -76,7 +76,7 @@ def _near_end(one, turn, two, rules):
         far, along = sqrt(_dot(gap, gap)), _dot(gap, way)
         if _dot(way, _vector(one, 6 * turn + 3)) < rules.apart:
             continue
-        if 0 < along and far < rules.late and far * far - along * along < rules.beside**2:
+        if along > 0 and far < rules.late and far * far - along * along < rules.beside**2:
             far = min(far, 0.9 * rules.share)
         if far < best:
             best, found = far, end

@@ -53,8 +53,9 @@ def find(points, hits, detector=MICROBOONE, *, rules=RULES, look=LOOK):
     table = np.zeros((room, 14))
     dead = wires.dead(detector)[2].astype(np.int64)
     count = np.zeros(len(points) + 1, dtype=np.int64)
-    _all(points.offsets, points.position, np.maximum(points.charge, 0), label, hits.offsets, hits.plane,
-         hits.wire, hits.charge, hit_label, dead, clusters, rules, look, table, count)
+    charge = np.maximum(points.charge, 0)
+    _all(points.offsets, points.position, charge, label, hits.offsets, hits.plane, hits.wire,
+         hits.charge, hit_label, dead, clusters, rules, look, table, count)
     table = table[:count[-1]]
     rides = dict(event=points.event, kind=points.kind, weight=points.weight)
     return (Points(**rides, offsets=points.offsets, position=points.position,

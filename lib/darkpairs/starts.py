@@ -42,6 +42,33 @@ class Look(NamedTuple):
 LOOK = Look()
 
 
+def find(position, charge, *, look=LOOK):
+    """Return where one cluster of points starts, and its direction there.
+
+    Parameters
+    ----------
+    position : ndarray (k, 3)
+        Points [cm], at least one; finite.
+    charge : ndarray (k,)
+        Their charge [electrons], ≥ 0 and not all zero.
+    look : Look
+        How to look.
+
+    Returns
+    -------
+    start, direction : ndarray (3,)
+        Where [cm], and a unit vector.
+    """
+    position = np.ascontiguousarray(position, dtype=np.float64)
+    charge = np.ascontiguousarray(charge, dtype=np.float64)
+    if position.shape != (len(charge), 3) or not np.isfinite(position).all():
+        raise ValueError(f"positions of shape {position.shape}; wanted ({len(charge)}, 3), finite")
+    if not (charge >= 0).all() or not 0 < charge.sum() < np.inf:  # refuses NaN too
+        raise ValueError("charges below zero, without end or all zero; wanted some charge")
+    start, way, *_ = _find(position, charge, np.zeros((0, 4)), look)
+    return np.array(start), np.array(way)
+
+
 @njit
 def _dot(a, b):
     """Scalar product of two vectors."""
