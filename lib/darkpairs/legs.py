@@ -2,9 +2,9 @@
 
 In: `Points` and a start. Out: an angle, charges and a gain. Chapter: two-eyes.
 
-Beyond 2 cm the legs of a pair stand apart if they open, and before 14 cm, one radiation length, an
-electron has hardly radiated. The points between are shared among two rays from the start: each goes
-to the nearer ray, each ray through the middle of its points, until nothing changes. A distance
+Beyond 1.5 cm the legs of a pair stand apart if they open, and before 14 cm, one radiation length,
+an electron has hardly radiated. The points between are shared among two rays from the start: each
+goes to the nearer ray, each ray through the middle of its points, until nothing changes. A distance
 counts in parts of how far points lie from a straight line by themselves: wires are 3 mm wide, and
 electrons scatter. What is beyond a reach counts as that far and pulls no ray. The fit begins with
 pairs of rays all around, and with the one ray that fits best and a second one through a far point;
@@ -26,10 +26,10 @@ from darkpairs._jit import apart, njit
 class Look(NamedTuple):
     """Which points are looked at, and how rays are fitted to them. All numbers are our choice."""
 
-    near: Given[float, "cm", "from the start; below, legs overlap; ours"] = 2.0
+    near: Given[float, "cm", "from the start; below, legs overlap; ours"] = 1.5
     far: Given[float, "cm", "one radiation length of argon; ours"] = 14.0
     cone: Given[float, "rad", "half-angle about the direction; ours"] = 1.05
-    spread: Given[float, "cm", "how far points lie from a line at its start; ours"] = 0.3
+    spread: Given[float, "cm", "how far points lie from a line at its start; ours"] = 0.2
     widen: Given[float, "", "and how much farther with each cm, by scattering; ours"] = 0.05
     reach: Given[float, "", "farther than so many spreads, points pull no ray; ours"] = 2.5
     narrow: Given[float, "rad", "half-angle of the pairs of rays to begin with; ours"] = 0.15
