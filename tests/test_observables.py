@@ -104,12 +104,13 @@ def test_the_vertex_is_the_end_of_a_track_that_the_shower_comes_from():
                                    length=sqrt(66.56))],
                   [shower(), track((0, 1, 0), start=START)],
                   [shower(), track((0, 1, 0), start=START + 30.0)],
-                  [shower(), track((0, 1, 0), start=START - np.array([0, 14.0, 20.0]))], [shower()])
+                  [shower(), track((0, 1, 0), start=START - np.array([0, 14.0, 20.0]))],
+                  [shower(), track((0, 1, 0), start=START + np.array([0, 0, 10.0]))], [shower()])
     assert reco.gap[:2] == pytest.approx([15, 15], abs=0.1)
     assert reco.gap[2] == pytest.approx(0, abs=1e-9)
     assert np.isnan(reco.gap[3:]).all()
     assert [reco.vertex_x[1], reco.vertex_y[1], reco.vertex_z[1]] == pytest.approx(list(vertex))
-    assert list(reco.protons) == [1, 0, 0, 0, 0, 0]
+    assert list(reco.protons) == [1, 0, 0, 0, 0, 0, 0]
     assert reco.proton_energy[0] == pytest.approx(reco.energy_tracks[0])
     assert reco.proton_energy[0] > 8 * RULES.dense
 
@@ -123,15 +124,26 @@ def test_two_photons_have_the_mass_of_their_pion(tilt):
     starts = [START + d * np.array(way) for d, way in zip((10.0, 25.0), ways, strict=True)]
     lines = [shower(way, start=start, label=k, charge=q)
              for k, (way, start, q) in enumerate(zip(ways, starts, charge, strict=True))]
-    wrong = [dict(one, way=np.array([0.6, 0, 0.8])) for one in lines]  # but starts are right
     proton = track((1, 0, 0), start=START, label=2, charge=PROTON)
     reco = record(lines, [*lines, proton], [lines[0]], scale=scale)
     assert reco.pion_mass[:2] == pytest.approx(np.full(2, 95.5), rel=0.01)
     assert np.isnan(reco.pion_mass[2])
-    points, objects, hits = draw([*wrong, proton])
-    aside = observables.record(points, objects, hits, LIVE, algorithm="tomographic", scale=scale,
-                               rules=RULES._replace(vertex=50.0))
-    assert aside.pion_mass == pytest.approx([95.5], rel=0.05)
+
+
+@pytest.mark.parametrize("vertex", [False, True])
+def test_the_mass_is_not_from_the_first_centimetres(vertex):
+    # without a vertex from where all of a shower lies, with one from where it starts
+    ways = [(0, sin(s * pi / 8), cos(s * pi / 8)) for s in (1, -1)]
+    lines = [shower(way, start=START + 20 * np.array(way), label=k) for k, way in enumerate(ways)]
+    lines += [track((1, 0, 0), start=START, label=2, charge=PROTON)] if vertex else []
+    points, objects, hits = draw(lines)
+    astray = replace(objects, direction=[(0, 0.2, 0.98)] * len(objects.charge))
+    more = dict(algorithm="tomographic", rules=RULES._replace(vertex=20.0))
+    wanted = observables.record(points, objects, hits, LIVE, **more).pion_mass
+    assert np.isfinite(wanted).all()
+    found = observables.record(points, astray, hits, LIVE, **more)
+    assert np.isfinite(found.gap[0]) == vertex
+    assert found.pion_mass == pytest.approx(wanted, rel=0.01)
 
 
 MIXED = [[shower(), track((0, 1, 0.2)), line(START + 5.0, (1, 0, 0), label=-1)], [],
