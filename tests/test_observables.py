@@ -10,6 +10,7 @@ from darkpairs import calorimetry, observables
 from darkpairs.detector import MICROBOONE
 from darkpairs.observables import RULES
 from darkpairs.record import TOPOLOGIES, Reco
+from darkpairs.seen import Hits, Points
 from drawn import LIVE, MIP, draw, line
 
 START = np.array([100.0, 5.0, 300.0])
@@ -208,6 +209,27 @@ def test_one_hit_and_a_dead_plane_are_rows():
                               blind, LIVE, algorithm="projective")
     assert reco.charge == [0]
     assert np.isfinite(reco.prong_angle).all()
+
+
+def test_a_crowded_event_takes_its_time_but_is_whole():
+    points, objects, hits = draw([shower(), shower((0, 0.4, 1), label=1)])
+    dice, n = np.random.default_rng(7), 100_000
+    ride = dict(event=[0], kind=[0], weight=[1.0])
+    some = dice.integers(0, len(hits.charge), n)
+    order = np.lexsort((hits.tick[some], hits.wire[some], hits.plane[some]))
+    some = some[order]
+    many = Hits(**ride, offsets=[0, n], owner_start=np.arange(n + 1), **{
+        name: getattr(hits, name)[some] for name in ("plane", "wire", "first", "ticks", "tick",
+                                                     "width", "charge", "noise", "owner",
+                                                     "fraction")})
+    place = dice.integers(0, len(points.charge), n)
+    crowd = Points(**ride, offsets=[0, n], hit_offsets=[0, n], hit_object=points.hit_object[some],
+                   **{name: getattr(points, name)[place] for name in ("position", "charge",
+                                                                      "object")})
+    reco = observables.record(crowd, objects, many, LIVE, algorithm="tomographic")
+    assert reco.hits[0] == reco.points[0] == n
+    assert reco.charge == pytest.approx([many.charge[many.plane == 2].sum()])
+    assert reco.prong_angle == pytest.approx([np.arctan(0.4)], rel=1e-3)
 
 
 def test_bad_input_is_refused():
