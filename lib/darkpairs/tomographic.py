@@ -3,9 +3,10 @@
 In: `Charge`, and `Hits` to be labelled. Out: `Points`. Chapter: tomographic.
 
 The way of Wire-Cell, as a toy: `tiles` says where charge can be, `unmix` how much of it is where.
-Tiles that hold next to nothing, or next to nothing of each of their strips, are ghosts and go; the
-rest is solved again, with less of a penalty where much other charge is near. What is left in the
-same place in slices that follow each other becomes a point; points near each other are a cluster.
+Tiles that hold next to nothing, or are among the largest on none of their strips, are ghosts and
+go. The rest is solved again, with less of a penalty where much other charge is near, and what then
+is left a last time without any. Tiles at the same place in slices that follow each other become a
+point; points near each other are a cluster, and one with two prongs is split.
 
 Laws: no charge is made; points lie where their strips cross; who is near enough belongs together,
 whatever the order; a hit has the label of what it feeds.
@@ -40,14 +41,14 @@ class Rules(NamedTuple):
     penalty: Given[float, "electrons", "taken from a tile with all for it; our choice"] = 10.0
     lonely: Given[float, "", "times as much for each side in time without a tile; Wire-Cell"] = 3.0
     match: Given[float, "ticks", "between planes, that double the penalty; our choice"] = 0.4
-    blind: Given[float, "", "times as much where a plane is dead; our choice"] = 2.0
+    blind: Given[float, "", "times as much where a plane is dead; our choice"] = 6.0
     close: Given[float, "", "parts of the charge to which the solver goes; our choice"] = 1e-3
     sweeps: Given[float, "", "at most; our choice"] = 20.0
     # Ghosts
     least: Given[float, "electrons", "of a tile; our choice"] = 300.0
-    main: Given[float, "", "least part a tile has of one of its strips; our choice"] = 0.25
+    main: Given[float, "", "part of the largest on one of its strips, at least; ours"] = 0.75
     crowd: Given[float, "electrons", "near a tile, that halve the penalty; our choice"] = 5e4
-    firm: Given[float, "", "times the penalty when it is solved again; our choice"] = 3.0
+    firm: Given[float, "", "times the penalty when it is solved again; our choice"] = 10.0
     # Points, clusters and hits
     chunk: Given[float, "slices", "at most in one point; our choice"] = 4.0
     gap: Given[float, "cm", "between points of one cluster; our choice"] = 1.5
@@ -117,7 +118,7 @@ def _blank():
 def _page(charge, hits, first, last, detector, rules):
     """Return event, position, charge and cluster of the points of a few events; labels of hits."""
     strips, found, electrons = solved(charge, first, last, detector, rules)
-    where = _positions(strips, found, electrons, detector, rules)
+    where = positions(strips, found, detector, rules)
     of = np.empty(len(electrons), dtype=np.int64)
     event, place, total = _merge(found, electrons, where, int(rules.chunk), of)
     label = neighbours.connected(event, place, total, rules.gap)
@@ -154,11 +155,14 @@ def solved(charge, first, last, detector, rules=RULES):
     electrons = _solve(strips, error, found, penalty, rules)
     good = _main(strips, found, electrons, rules.least, rules.main)
     found, electrons, penalty = _select(found, good), electrons[good], penalty[good]
-    where = _positions(strips, found, electrons, detector, rules)
+    where = positions(strips, found, detector, rules)
     near = neighbours.crowd(found.event, where, electrons, rules.gap)
     penalty *= rules.firm * rules.crowd / (rules.crowd + near)
     electrons = _solve(strips, error, found, penalty, rules, electrons)
     good = electrons > rules.least
+    found, electrons = _select(found, good), electrons[good]
+    electrons = _solve(strips, error, found, np.zeros(len(electrons)), rules, electrons)
+    good = electrons > rules.least  # without a penalty: what it took is given back
     return strips, _select(found, good), electrons[good]
 
 
@@ -202,28 +206,28 @@ def _weigh(time, error, strip, after, before, look, penalty):
 
 
 def _main(strips, found, electrons, least, main):
-    """Tell which tiles hold enough charge, and enough of at least one of their strips."""
+    """Tell which tiles hold enough charge, and are among the largest of one of their strips."""
     good = np.zeros(len(electrons), dtype=np.bool_)
     _keep(found.strip, electrons, least, main, np.zeros(len(strips.event)), good)
     return good
 
 
 @apart
-def _keep(strip, electrons, least, main, total, good):
+def _keep(strip, electrons, least, main, most, good):
     for j in range(len(strip)):
         for p in range(3):
             if strip[j, p] >= 0:
-                total[strip[j, p]] += electrons[j]
+                most[strip[j, p]] = max(most[strip[j, p]], electrons[j])
     for j in range(len(strip)):
         for p in range(3):
             if strip[j, p] >= 0 and electrons[j] > least:
-                good[j] |= electrons[j] > main * total[strip[j, p]]
+                good[j] |= electrons[j] >= main * most[strip[j, p]]
 
 
-def _positions(strips, found, electrons, detector, rules):
+def positions(strips, found, detector, rules=RULES):
     """Return where the charge of tiles is, ndarray (t, 3) [cm]."""
     shift = tiles.frame(detector, int(rules.wires))[2]
-    place = np.empty((len(electrons), 2))
+    place = np.empty((len(found.slice), 2))
     _places(strips.place, found.strip, shift, place)
     tick = (found.slice + 0.5) * rules.ticks
     return np.column_stack([wires.depth(detector, tick), wires.crossing(detector, (0, 1), place)])

@@ -109,15 +109,21 @@ def _solve(charge, weight, crossing, penalty, close, sweeps, found):
     for j in range(len(crossing)):
         for p in range(3):
             bend[j] += weight[crossing[j, p]] if crossing[j, p] >= 0 else 0.0
-    order = np.argsort(group, kind="mergesort")
-    first = 0
-    while first < len(order):
-        last = first
-        while last < len(order) and group[order[last]] == group[order[first]]:
-            last += 1
+    bounds = np.zeros(len(group) + 2, dtype=np.int64)
+    order = np.empty(len(group), dtype=np.int64)
+    for name in group:
+        bounds[name + 2] += 1
+    for name in range(2, len(bounds)):
+        bounds[name] += bounds[name - 1]
+    for j in range(len(group)):
+        order[bounds[group[j] + 1]] = j
+        bounds[group[j] + 1] += 1
+    for name in range(len(group)):
+        first, last = bounds[name], bounds[name + 1]
+        if first == last:
+            continue
         _settle(charge, weight, crossing, penalty, bend, close, sweeps, order[first:last], rest,
                 found)
-        first = last
 
 
 @apart
