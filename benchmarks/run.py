@@ -1,4 +1,4 @@
-"""Measure and print: what an import costs, generator, chamber, statistics beside peers, the build.
+"""Measure and print what this costs: import, generator, chamber, reconstruction, statistics, build.
 
 ``python benchmarks/run.py`` measures all; ``python benchmarks/run.py imports`` only that part.
 ``--json PATH`` writes the tables to a file too.
@@ -15,10 +15,11 @@ import build
 import chamber
 import generator
 import imports
+import reco
 import verdict
 
 PARTS = {"imports": imports.measure, "generator": generator.measure, "chamber": chamber.measure,
-         "statistics": verdict.measure, "build": build.measure}
+         "reco": reco.measure, "statistics": verdict.measure, "build": build.measure}
 
 
 def table(title, header, rows):

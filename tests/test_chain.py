@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkpairs import batches, chain, gun
+from darkpairs import batches, chain, detector, gun, seen, traces
 
+STAGES = ["truth", "deposits", "arrivals", "waveforms", "charge", "hits", "points", "objects",
+          "reco"]
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 
 
@@ -55,8 +57,11 @@ def test_one_event_by_itself_is_the_event_in_its_sample(some):
     many = chain.charge(some, seed=3)
     for i in (0, 4, 6, 8, 9):
         one = chain.display(some, i, seed=3)
-        assert list(one) == ["truth", "deposits", "arrivals", "waveforms", "charge"]
-        assert all(len(batch) == 1 and batch.event[0] == i for batch in one.values())
+        assert list(one) == STAGES
+        flat = [one[name] for name in STAGES if name not in ("points", "objects", "reco")]
+        flat += [*one["points"].values(), *one["objects"].values()]
+        assert all(len(batch) == 1 and batch.event[0] == i for batch in flat)
+        assert one["reco"].event.tolist() == [i, i]
         alone = columns(one["charge"], slice(0, len(one["charge"].plane)))
         for name, column in columns(many, many.rows(i)).items():
             assert np.array_equal(column, alone[name]), (i, name)
@@ -75,6 +80,109 @@ def test_neither_threads_nor_order_nor_chunks_matter(some, monkeypatch):
         assert np.array_equal(mine, forth)
 
 
+def same(one, two, rows=slice(None)):
+    """Whether some rows of a record are those of another in every bit, NaN included."""
+    return all(np.array_equal(getattr(one, name)[rows], getattr(two, name),
+                              equal_nan=getattr(one, name).dtype.kind == "f")
+               for name in one.SHAPES)
+
+
+@pytest.fixture(scope="module")
+def record(some):
+    return chain.reconstruct(some, seed=3)
+
+
+def test_rows_are_event_by_event_in_the_order_that_was_asked_for(some, record):
+    assert record.event.tolist() == np.repeat(some.event, 2).tolist()
+    assert record.algorithm.tolist() == [0, 1] * 10
+    back = chain.reconstruct(some, seed=3, algorithms=seen.ALGORITHMS[::-1])
+    assert same(record, back, np.arange(20) ^ 1)
+
+
+def test_an_algorithm_says_the_same_without_the_other(some, record):
+    for name in seen.ALGORITHMS:
+        alone = chain.reconstruct(some, seed=3, algorithms=[name])
+        assert same(record, alone, np.flatnonzero(record.of(name)))
+
+
+def test_a_record_does_not_depend_on_threads_chunks_or_order(some, record, monkeypatch):
+    for i in (0, 5, 7, 9):
+        assert same(record, chain.display(some, i, seed=3)["reco"], slice(2 * i, 2 * i + 2))
+    back = chain.reconstruct(batches.select(some, np.arange(10)[::-1]), seed=3)
+    assert same(record, back, np.arange(20).reshape(10, 2)[::-1].ravel())
+    with monkeypatch.context() as other:
+        other.setattr(chain, "_CHUNK", 3)
+        other.setattr(chain, "spread", lambda part, n: [part(0, 4), part(4, n)])
+        assert same(record, chain.reconstruct(some, seed=3))
+
+
+def test_what_is_recognised_in_charge_is_what_is_reconstructed(some, record):
+    found = chain.recognise(chain.charge(some, seed=3))
+    assert same(record, found["reco"])
+    assert list(found["points"]) == list(found["objects"]) == list(seen.ALGORITHMS)
+    assert len(found["hits"]) == 10
+
+
+def test_names_of_particles_change_nothing_but_the_match_with_truth(some):
+    """Other owners, shares, kinds and weights: all else stays as it was, bit for bit."""
+    charge = chain.charge(some, seed=3)
+    columns = {name: getattr(charge, name) for name in charge.SHAPES}
+    other = traces.Charge(**columns | {
+        "owner": (charge.owner + 7) % 11, "fraction": charge.fraction[::-1],
+        "kind": charge.kind + 1, "weight": 3 * charge.weight})
+    one, two = (chain.recognise(batch)["reco"] for batch in (charge, other))
+    for name in one.FEATURES:
+        assert np.array_equal(getattr(one, name), getattr(two, name),
+                              equal_nan=getattr(one, name).dtype.kind == "f"), name
+    assert not np.array_equal(one.truth_particle, two.truth_particle)
+
+
+def test_a_bar_shows_how_many_are_done(some, capsys):
+    few = batches.select(some, slice(0, 3))
+    shown = chain.reconstruct(few, seed=3, progress=True)
+    assert "3/3" in capsys.readouterr().err
+    assert same(shown, chain.reconstruct(few, seed=3))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_plane_without_hits_is_a_result(some):
+    """A plane that is dead as a whole tells nothing; the record has its rows all the same."""
+    charge = chain.charge(some, seed=3)
+    for plane in range(3):
+        found = chain.recognise(without(charge, plane))
+        assert not (found["hits"].plane == plane).any()
+        assert len(found["reco"]) == 20
+
+
+def without(charge, plane):
+    """The same events without the regions of a plane."""
+    keep = charge.plane != plane
+    samples, owners = np.repeat(keep, charge.ticks), np.repeat(keep, np.diff(charge.owner_start))
+    rows = {name: getattr(charge, name)[keep] for name in ("plane", "wire", "tick", "ticks",
+                                                         "noise")}
+    ends = {name: np.concatenate([[0], np.cumsum(np.diff(getattr(charge, name))[keep])])
+            for name in ("start", "owner_start")}
+    return traces.Charge(
+        event=charge.event, kind=charge.kind, weight=charge.weight,
+        offsets=np.concatenate([[0], np.cumsum(keep)])[charge.offsets], **rows, **ends,
+        electrons=charge.electrons[samples], owner=charge.owner[owners],
+        fraction=charge.fraction[owners])
+
+
+def test_full_scale_waveforms_are_a_result():
+    """Amplified a hundred times, the digitiser has no more to say; that is no reason to stop."""
+    loud = detector.MICROBOONE._replace(amplify=120.0)
+    found = chain.reconstruct(gun.pair((122.1, 188.1), 0.29, n=2), detector=loud, seed=3)
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("algorithms", [(), ("projective", "mine"), ("tomographic",) * 2,
+                                        "projective"])
+def test_unknown_algorithms_are_refused(some, algorithms):
+    with pytest.raises(ValueError, match=r"wanted some of .*'tomographic'\), each once"):
+        chain.reconstruct(some, seed=3, algorithms=algorithms)
+
+
 def test_what_never_enters_is_an_empty_event(some):
     stages = chain.display(some, 9, seed=3)
     assert len(stages["deposits"].energy) == len(stages["charge"].plane) == 0
@@ -91,3 +199,4 @@ def test_no_events_are_a_result(some):
     found = chain.charge(batches.select(some, slice(0, 0)), seed=1)
     assert len(found) == len(found.plane) == 0
     assert found.offsets.tolist() == [0]
+    assert len(chain.reconstruct(batches.select(some, slice(0, 0)), seed=1)) == 0

@@ -289,13 +289,14 @@ def test_empty_events_and_none_at_all_are_results():
 
 
 def test_a_hundred_thousand_hits_take_no_more_than_their_share():
-    few, many = regions([pulse(20, ticks=40)] * 2000), regions([pulse(20, ticks=40)] * 100_000)
     spent = []
-    for charge in (few, many):
-        hits.find(charge)
-        started = time.perf_counter()
-        found = hits.find(charge)
-        spent.append(time.perf_counter() - started)
+    for count in (2000, 100_000):
+        charge, runs = regions([pulse(20, ticks=40)] * count), []
+        for _ in range(3):
+            started = time.process_time()  # others may be busy
+            found = hits.find(charge)
+            runs.append(time.process_time() - started)
+        spent.append(min(runs))
     assert len(found.tick) == 100_000
     assert spent[1] < 250 * spent[0]
 

@@ -17,7 +17,7 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 FLOORS = {
     "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "cells", "slots", "batches",
                "tables", "model", "detector", "traces", "seen", "record", "wires", "response",
-               "noise", "convolve", "likelihood", "nuisance"],
+               "noise", "gauss", "convolve", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],

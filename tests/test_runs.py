@@ -61,10 +61,10 @@ def test_the_slow_twin_finds_the_same_runs(step):
     likely, sure = np.full(rows, 1.5), np.full(rows, 2.0)
     likely[3], sure[5] = 9.0, np.inf
     table = np.array([[0, 1, 100, 40, 25, ticks], [0, 2, 7, 80, 15, ticks]])
-    begin = np.array([0, 25 * n])
+    begin = np.array([0, 25 * n])  # of the loose images; then come the tight ones
     look = (6, 10, 10)
-    found = runs.find(table, begin, np.array([n, n]), step, (loose.ravel(), tight.ravel()),
-                      (likely, sure), look)
+    found = runs.find(table, (begin, begin + loose.size), np.array([n, n]), step,
+                      np.concatenate([loose.ravel(), tight.ravel()]), (likely, sure), look)
     wanted = []
     for r in range(rows):
         b = int(r >= 25)
@@ -81,7 +81,7 @@ def test_more_runs_than_first_thought_have_room(look):
     row = sum(pulse(middle, 256, 2) for middle in (30, 90, 150, 210)).astype(np.float32)
     table = np.array([[0, 0, 5, 0, 3, 256]])
     rows = np.tile(row, 3)
-    found = runs.find(table, np.array([0]), np.array([128]), 2, (rows, rows),
+    found = runs.find(table, (np.array([0]),) * 2, np.array([128]), 2, rows,
                       (np.full(3, 0.5), np.full(3, 0.5)), look)
     assert found[:, 2].tolist() == [5] * 4 + [6] * 4 + [7] * 4
     assert (np.diff(found[:4, 3]) == 60).all()
@@ -129,7 +129,7 @@ def test_a_region_at_the_end_of_a_row_has_no_line_there():
 def test_no_blocks_have_no_runs():
     none, empty = np.zeros((0, 6), dtype=np.int64), np.zeros(0, dtype=np.float32)
     zero = np.zeros(0, dtype=np.int64)
-    found = runs.find(none, zero, zero, 2, (empty, empty), (np.zeros(0), np.zeros(0)), (6, 10, 10))
+    found = runs.find(none, (zero, zero), zero, 2, empty, (np.zeros(0), np.zeros(0)), (6, 10, 10))
     assert found.shape == (0, 6)
     start, electrons = runs.take(none, zero, zero, 2, empty, found, 10)
     assert (start.tolist(), electrons.shape) == ([0], (0,))

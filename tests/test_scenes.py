@@ -90,7 +90,8 @@ def test_a_plane_may_be_left_out(stages):
 def test_objects_have_their_colours(stages):
     wanted = [show.BLUE, show.RED, scenes.NOBODY, show.BLUE]
     assert scenes.colours([0, 1, seen.NONE, len(scenes.COLOURS)]) == wanted
-    assert len(set(scenes.COLOURS)) == len(scenes.COLOURS)
+    assert scenes.colours(range(6)) == list(scenes.COLOURS)
+    assert len(set(scenes.COLOURS)) == 6
     hits, axes = stages["hits"], Figure().subplots(3)
     scenes.hits(axes, hits, np.arange(len(hits.tick)) % 3 - 1, detector=LIVE)
     mine = np.flatnonzero(hits.plane == 2)

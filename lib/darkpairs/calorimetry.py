@@ -3,8 +3,9 @@
 In: `Points`, `Objects`, `Hits`. Out: energies and dE/dx of objects. Chapter: two-eyes.
 
 The collection plane gives the charge: points in space need two or three planes and lose some of it.
-What electrons lost on their way is undone by how far they came. Under dead collection wires, the
-points of the other two planes stand in. Recombination depends on dE/dx, and two particles that
+What electrons lost on their way is undone by how far they came. For dead collection wires stands in
+what lies on both sides of them, or the points of the other two planes if these have more.
+Recombination depends on dE/dx, and two particles that
 overlap cannot be told apart by their summed charge: undone for the sum, two particles of minimum
 ionisation look like one of 6 MeV/cm. So showers get one constant share of escaping electrons, and a
 line that was fitted to simulated electrons. Tracks get the inverse of the modified box, piece by
@@ -33,15 +34,20 @@ class Scale(NamedTuple):
     escape: Given[float, "", "constant share for showers; modified box at 2.1 MeV/cm"] = 0.634
     slope: Given[float, "", "fitted to simulated electrons of 100 to 900 MeV; ours"] = 1.0
     offset: Given[float, "MeV", "same: of blips too small to be found"] = 0.0
-    induction: Given[float, "", "found charge on U and V over that on Y; ours"] = 0.96
+    induction: Given[float, "", "found charge on U and V over that on Y; measured"] = 0.96
     begin: Given[float, "cm", "the length over which dE/dx is taken, as usual"] = 3.0
     piece: Given[float, "cm", "two wires; the length of one piece of it; ours"] = 0.6
     aside: Given[float, "cm", "farther from the axis, charge is not at the start; ours"] = 1.5
     steep: Given[float, "", "least part of a direction that a plane must see, squared; ours"] = 0.25
     along: Given[float, "cm", "the length of one piece of a track; ours"] = 1.0
+    side: Given[float, "wires", "beside dead ones, to tell what these would have; ours"] = 8.0
+    broad: Given[float, "wires", "a gap that wide is left to points alone; ours"] = 20.0
+    most: Given[float, "MeV/cm", "of a piece; a proton has 31 over its last cm, PSTAR"] = 31.0
 
 
-SCALES = {"projective": Scale(), "tomographic": Scale()}
+# The lines of both, fitted without dead wires: `test_measures` fits them anew
+SCALES = {"projective": Scale(slope=1.105, offset=4.0),
+          "tomographic": Scale(slope=1.1, offset=3.5)}
 
 
 def loss(dqdx, detector=MICROBOONE):
@@ -88,10 +94,12 @@ def energies(points, objects, hits, detector=MICROBOONE, *, scale):
         it set out.
     """
     detector = checked(detector)
-    found, dim = np.zeros(len(objects.charge)), wires.dead(detector)[_Y]
+    found = np.zeros(len(objects.charge))
+    first, last = _gaps(detector)
     _charges(objects.offsets, points.offsets, points.position, points.charge, points.object,
-             points.hit_offsets, points.hit_object, hits.plane, hits.charge,
-             wires.depth(detector, hits.tick), dim, detector, found)
+             points.hit_offsets, points.hit_object, hits.plane, hits.wire, hits.charge,
+             wires.depth(detector, hits.tick), first, last, detector, int(scale.side), scale.broad,
+             found)
     energy = scale.slope * found * (detector.w_ion / scale.escape) + scale.offset * (found > 0)
     _tracks(objects.offsets, points.offsets, points.position, points.charge, points.object,
             objects.shower, objects.start, objects.direction, objects.length, found, detector,
@@ -127,6 +135,12 @@ def beginnings(points, objects, hits, detector=MICROBOONE, *, scale):
     return answer
 
 
+def _gaps(detector):
+    """Return the first and the last wire of each row of dead collection wires, rising."""
+    steps = np.diff(np.concatenate([[0], wires.dead(detector)[_Y].astype(int), [0]]))
+    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1) - 1
+
+
 @njit
 def _loss(dqdx, detector):
     """dE/dx of charge per length; formula in `loss`."""
@@ -151,17 +165,41 @@ def _undo(x, detector):
 
 
 @apart
-def _charges(objects, points, position, charge, label, hit_offsets, hit_label, plane, hit_charge,
-             depth, dim, detector, found):
-    """Sum the charge of objects on living collection wires, and of points over dead ones."""
+def _charges(objects, points, position, charge, label, hit_offsets, hit_label, plane, wire,
+             hit_charge, depth, first, last, detector, side, broad, found):
+    """Sum the charge of objects on living collection wires, and what stands in for dead ones."""
     for i in range(len(objects) - 1):
+        # by object and gap: charge of the wires below, of those above, of points within
+        share = np.zeros((objects[i + 1] - objects[i], len(first), 3))
         for h in range(hit_offsets[i], hit_offsets[i + 1]):
-            if plane[h] == 2 and hit_label[h] >= 0:
-                found[objects[i] + hit_label[h]] += hit_charge[h] * _undo(depth[h], detector)
+            if plane[h] != 2 or hit_label[h] < 0:
+                continue
+            q = hit_charge[h] * _undo(depth[h], detector)
+            found[objects[i] + hit_label[h]] += q
+            gap = np.searchsorted(first, wire[h])
+            if gap < len(first) and first[gap] - wire[h] <= side:
+                share[hit_label[h], gap, 0] += q
+            if gap > 0 and wire[h] - last[gap - 1] <= side:
+                share[hit_label[h], gap - 1, 1] += q
         for k in range(points[i], points[i + 1]):
-            wire = int(np.floor(position[k, 2] / detector.pitch))
-            if label[k] >= 0 and 0 <= wire < len(dim) and dim[wire]:
-                found[objects[i] + label[k]] += charge[k] * _undo(position[k, 0], detector)
+            at = int(np.floor(position[k, 2] / detector.pitch))
+            gap = np.searchsorted(first, at, side="right") - 1
+            if label[k] >= 0 and gap >= 0 and at <= last[gap]:
+                share[label[k], gap, 2] += charge[k] * _undo(position[k, 0], detector)
+        for o in range(len(share)):
+            for gap in range(len(first)):
+                found[objects[i] + o] += _stand_in(share[o, gap], gap, first, last, side, broad)
+
+
+@njit
+def _stand_in(share, gap, first, last, side, broad):
+    """Charge for the wires of one gap: as much per wire as beside it, or that of the points."""
+    below = side if gap == 0 else min(side, first[gap] - last[gap - 1] - 1)
+    above = side if gap == len(first) - 1 else min(side, first[gap + 1] - last[gap] - 1)
+    between, wide = 0.0, last[gap] - first[gap] + 1
+    if share[0] > 0 and share[1] > 0 and wide < broad:
+        between = wide * 0.5 * (share[0] / below + share[1] / above)
+    return max(between, share[2])
 
 
 @apart
@@ -185,7 +223,7 @@ def _tracks(objects, points, position, charge, label, shower, start, direction, 
             energy[o] = 0.0
             for p in range(pieces):
                 part = parts[p] / total if total > 0 else 1.0 / pieces
-                energy[o] += dx * _loss(part * found[o] / dx, detector)
+                energy[o] += dx * min(_loss(part * found[o] / dx, detector), scale.most)
 
 
 @apart
@@ -254,7 +292,8 @@ def _median_loss(room, gain, shower, detector, scale):
     for k in range(room.shape[1]):
         if room[1, k] > 0:
             dqdx = gain * room[0, k] / scale.piece
-            values[n] = dqdx * detector.w_ion / scale.escape if shower else _loss(dqdx, detector)
+            values[n] = dqdx * detector.w_ion / scale.escape if shower else min(
+                _loss(dqdx, detector), scale.most)
             n += 1
     values = np.sort(values[:n])
     return 0.5 * (values[(n - 1) // 2] + values[n // 2])

@@ -12,7 +12,7 @@ Laws: clusters are those of all pairs within reach; the tree has one edge less t
 never leave their plane; the order of events does not matter.
 """
 
-from math import sqrt
+from math import inf, sqrt
 from typing import Annotated as Given
 from typing import NamedTuple
 
@@ -41,7 +41,8 @@ def find(hits, detector=MICROBOONE, *, nearness=NEARNESS):
     Parameters
     ----------
     hits : Hits
-        Refused if a number is NaN or a wire is not one of the chamber.
+        Pulses on wires; refused with a ValueError if a number is NaN or infinite, or if a wire is
+        not one of the chamber.
     detector : Detector
         The chamber.
     nearness : Nearness
@@ -52,17 +53,40 @@ def find(hits, detector=MICROBOONE, *, nearness=NEARNESS):
     cluster : ndarray (h,) of int64
         Counted within the event, those of U first, then V, then Y.
     tree : ndarray (h, 2) of int64
-        Row i joins two hits, counted in the batch; −1 from the last tree edge of an event on.
+        Edges, each of two hits, counted in the batch. Those of an event stand from the row of its
+        first hit on; the rows that are left hold −1.
     """
     detector = checked(detector)
+    sensible(nearness)
+    _check(hits, detector)
     cluster = np.empty(len(hits.plane), dtype=np.int64)
     tree = np.full((len(hits.plane), 2), -1, dtype=np.int64)
     half = np.sqrt(3.0) * hits.width  # a flat pulse of this width ends there
     _clusters(hits.offsets, hits.plane, living(hits, detector), hits.tick, half,
-              np.array([nearness.reach / detector.pitch,
+              np.array([nearness.reach / detector.pitch + 1e-9,
                         nearness.drift * detector.velocity * detector.tick / detector.pitch]),
               cluster, tree)
     return cluster, tree
+
+
+def sensible(paper):
+    """Refuse a paper of which a field is not a finite number > 0."""
+    for name, value in paper._asdict().items():
+        if not 0 < value < inf:  # refuses NaN too
+            raise ValueError(f"{name} = {value}; wanted a finite number > 0")
+
+
+def _check(hits, detector):
+    """Refuse hits that are no numbers, or on wires that the chamber does not have."""
+    for name in ("tick", "width", "charge"):
+        if not np.isfinite(getattr(hits, name)).all():
+            raise ValueError(f"hits with a {name} that is NaN or infinite; wanted finite numbers")
+    if not (hits.width >= 0).all():
+        raise ValueError(f"a hit with a width of {hits.width.min()} ticks; wanted numbers ≥ 0")
+    if not ((hits.plane >= 0) & (hits.plane <= 2) & (hits.wire >= 0)
+            & (hits.wire < np.array(wires.counts(detector))[hits.plane % 3])).all():
+        raise ValueError(f"hits on wires up to {hits.wire.max()}; wanted planes 0 to 2 with "
+                         f"{wires.counts(detector)} wires: another chamber made these")
 
 
 def living(hits, detector):

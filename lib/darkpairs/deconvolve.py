@@ -100,10 +100,10 @@ def images(waveforms, detector=MICROBOONE, *, filters=FILTERS, tight=False):
     """Return the filtered blocks, for a look: a list of ndarray (wires, ticks) [electrons]."""
     detector = _checked(waveforms, detector, filters)
     table, plan, rows = _filtered(waveforms, 0, len(waveforms), detector, filters)
-    step = _step(detector, filters)
-    return [runs.ticks(rows[int(tight)][goal:goal + width * n].reshape(width, n), step)[:, :ticks]
-            for goal, n, width, ticks in zip(plan.goal, plan.length, table[:, 4], table[:, 5],
-                                             strict=True)]
+    step, begin = _step(detector, filters), plan.again if tight else plan.goal
+    return [runs.ticks(rows[first:first + width * n].reshape(width, n), step)[:, :ticks]
+            for first, n, width, ticks in zip(begin, plan.length, table[:, 4], table[:, 5],
+                                              strict=True)]
 
 
 @lru_cache(maxsize=256)
@@ -185,7 +185,7 @@ def _rows(detector):
 
 
 def _filtered(waveforms, first, last, detector, filters):
-    """Return columns event, plane … ticks of blocks, their plan, and the two filtered canvases."""
+    """Return columns event, plane … ticks of blocks, their plan, and the filtered canvas."""
     blocks = slice(int(waveforms.offsets[first]), int(waveforms.offsets[last]))
     event = np.repeat(np.arange(last - first), np.diff(waveforms.offsets[first:last + 1]))
     table = np.column_stack([event] + [getattr(waveforms, name)[blocks] for name in (
@@ -195,7 +195,8 @@ def _filtered(waveforms, first, last, detector, filters):
     length = convolve.length(np.where(induction, np.maximum(table[:, 5], int(filters.shortest)),
                                       table[:, 5]))
     step = _step(detector, filters)
-    plan = convolve.plan(table[:, 4], sources[:, 0] - table[:, 2], sources[:, 1], length // step)
+    plan = convolve.plan(table[:, 4], sources[:, 0] - table[:, 2], sources[:, 1], length // step,
+                         induction)
     pedestal = np.array([detector.pedestal_induction] * 2 + [detector.pedestal_collection],
                         dtype=np.float32)
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
@@ -205,14 +206,14 @@ def _filtered(waveforms, first, last, detector, filters):
     _bridge(table, sources, plan.source, plan.length, *_rows(detector), canvas)
     return table, plan, convolve.run(
         plan, canvas, table[:, 1], lambda n: _thinned(detector, filters, n),
-        also=lambda n: tightening(detector, filters, step * n)[:n // 2 + 1], where=induction)
+        lambda n: tightening(detector, filters, step * n)[:n // 2 + 1])
 
 
 def _page(waveforms, first, last, detector, filters):
     """Find the regions of a few events; return them with their samples and owners."""
-    table, plan, (loose, tight) = _filtered(waveforms, first, last, detector, filters)
+    table, plan, rows = _filtered(waveforms, first, last, detector, filters)
     begin, alive = _rows(detector)
-    step, rows = _step(detector, filters), (table, plan.goal, plan.length)
+    step = _step(detector, filters)
     sizes, which = np.unique(plan.length, return_inverse=True)
     left = np.array([[remaining_noise(detector, filters, step * n, sort) for n in sizes.tolist()]
                      for sort in (False, True)]).reshape(2, -1, 3)[:, which, table[:, 1]]
@@ -221,9 +222,10 @@ def _page(waveforms, first, last, detector, filters):
                                            table[:, 4])
     levels = np.repeat(left, table[:, 4], axis=1) * alive[wire]
     levels *= [[filters.go_on], [filters.threshold]]
-    regions = runs.find(*rows, step, (loose, tight), tuple(levels),
+    regions = runs.find(table, (plan.goal, plan.again), plan.length, step, rows, tuple(levels),
                         (int(filters.pad), int(filters.join), int(filters.base)))
-    start, electrons = runs.take(*rows, step, loose, regions, int(filters.base))
+    start, electrons = runs.take(table, plan.goal, plan.length, step, rows, regions,
+                                 int(filters.base))
     error = left[0, regions[:, 5]] * alive[begin[regions[:, 1]] + regions[:, 2]]
     return (regions[:, :5] + [first, 0, 0, 0, 0], start, electrons, error,
             *owners(waveforms.owner, regions, first, last, begin))

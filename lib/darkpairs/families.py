@@ -29,6 +29,9 @@ class Rules(NamedTuple):
     seed: Given[float, "e⁻", "below, a cluster is a fragment; 8 MeV; our choice"] = 2.2e5
     share: Given[float, "cm", "starts closer than this are one; our choice"] = 2.5
     doubt: Given[float, "", "of its charge: such an end may be the start as well; ours"] = 0.25
+    sure: Given[float, "", "of its charge: such a start is believed; our choice"] = 0.5
+    late: Given[float, "cm", "or so far off, but on a line with it; our choice"] = 6.0
+    beside: Given[float, "cm", "as close the line has to pass; our choice"] = 1.0
     apart: Given[float, "", "cosine: prongs open less than this; our choice"] = -0.2
     reach: Given[float, "cm", "of a shower's cone; about ten X0; our choice"] = 150.0
     cone: Given[float, "rad", "half-angle for a piece of 8 MeV; our choice"] = 0.45
@@ -38,7 +41,7 @@ class Rules(NamedTuple):
     lead: Given[float, "cm", "of charge that gives the direction; about X0"] = 14.0
     line: Given[float, "cm", "from a track's line, most of its charge; our choice"] = 1.0
     track: Given[float, "", "its charge near the line, times its slices with some; ours"] = 0.74
-    stop: Given[float, "", "charge at a track's start by that at its end, to turn it; ours"] = 1.25
+    stop: Given[float, "", "charge at a track's start by that at its end, to turn it; ours"] = 1.4
     tip: Given[float, "cm", "of a track's ends, for the same; our choice"] = 4.0
     induction: Given[float, "", "charge of Y for one electron found in U or V; measured"] = 1.04
 
@@ -60,37 +63,24 @@ def _turn(row):
     row[12] = np.inf
 
 
-@apart
-def _share(ends, weight, rules):
-    """Find prongs that start where a bigger one does; return it for each cluster, or itself.
+@njit
+def _near_end(one, turn, two, rules):
+    """Tell which end of a piece makes it a prong of another: 0 or 1, or −1 for none.
 
-    An end that is doubtful may be turned to make two starts meet.
+    It is near the start, or a little way off but on a line with it; and both do not fly apart.
     """
-    twin = np.arange(len(ends))
-    for b in range(len(ends)):
-        best, chosen, turns = rules.share, -1, 0
-        for a in range(b):
-            for turn in range(4):
-                one, two = turn % 2, turn // 2
-                if (one and (ends[a, 12] > rules.doubt or twin[a] != a)) or (
-                        two and ends[b, 12] > rules.doubt):
-                    continue
-                gap = _minus(_vector(ends[a], 6 * one), _vector(ends[b], 6 * two))
-                far = sqrt(_dot(gap, gap)) * (1 + 0.25 * (one + two))
-                if far < best and _dot(_vector(ends[a], 6 * one + 3),
-                                       _vector(ends[b], 6 * two + 3)) > rules.apart:
-                    best, chosen, turns = far, a, turn
-        if chosen < 0:
+    best, found = rules.share, -1
+    for end in range(2):
+        gap = _minus(_vector(two, 6 * end), _vector(one, 6 * turn))
+        way = _vector(two, 6 * end + 3)
+        far, along = sqrt(_dot(gap, gap)), _dot(gap, way)
+        if _dot(way, _vector(one, 6 * turn + 3)) < rules.apart:
             continue
-        if turns % 2:
-            _turn(ends[chosen])
-        if turns // 2:
-            _turn(ends[b])
-        twin[b] = twin[chosen]
-        ends[b, 12] = ends[chosen, 12] = np.inf
-        _meet(ends[twin[b]], ends[b])
-        ends[b, 0:3] = ends[twin[b], 0:3]
-    return twin
+        if along > 0 and far < rules.late and far * far - along * along < rules.beside**2:
+            far = min(far, 0.9 * rules.share)
+        if far < best:
+            best, found = far, end
+    return found
 
 
 @njit
@@ -115,21 +105,32 @@ def _angle(a, b):
 
 
 @njit
+def _sure(row, end, rules):
+    """How sure it is that a piece starts at an end: from −1 to 1."""
+    return (1 - 2 * end) * min(1.0, row[12] / rules.sure)
+
+
+@njit
 def _worth(ends, weight, a, turn, owner, rules):
     """How much charge would hang on a cluster with this end as its start.
 
-    A piece in its cone that points away from it counts more, as sure as the piece is of its way.
+    Prongs from there count, and pieces in the cone before it; more if they point away from it, as
+    sure as each is of its way.
     """
-    total = weight[a] * (1 + (1 - 2 * turn) * min(1.0, ends[a, 12]))
+    total = weight[a] * (1 + _sure(ends[a], turn, rules))
     for b in range(len(ends)):
         if b == a or owner[b] >= 0:
+            continue
+        end = _near_end(ends[a], turn, ends[b], rules)
+        if end >= 0:
+            total += weight[b] * (1 + _sure(ends[b], end, rules))
             continue
         way = _minus(_vector(ends[b], 0), _vector(ends[a], 6 * turn))
         far = _dot(way, way)
         if far < rules.reach * rules.reach and _angle(
                 way, _vector(ends[a], 6 * turn + 3)) < _cone(weight[b], rules):
             away = _dot(way, _vector(ends[b], 3)) / sqrt(far) if far > 0 else 1.0
-            total += weight[b] * (1 + away * min(1.0, ends[b, 12]))
+            total += weight[b] * (1 + away * _sure(ends[b], 0, rules))
     return total
 
 
@@ -143,10 +144,10 @@ def _off(one, two, charge, rules):
 
 
 @apart
-def _choose(ends, weight, twin, rules):
+def _choose(ends, weight, rules):
     """Give each seed its object: a seed, itself or one in whose cone it lies.
 
-    The one on which most would hang comes first, with its twins, and takes what lies in its cone;
+    The one on which most would hang comes first, with its prongs, and takes what lies in its cone;
     what is left goes on alike. (What a seed is worth only falls, so it suffices to ask again when
     it seems to be the best.)
     """
@@ -167,18 +168,36 @@ def _choose(ends, weight, twin, rules):
             continue
         if turn:
             _turn(ends[first])
-        for a in range(n):
-            if owner[a] < 0 and twin[a] == twin[first]:
-                owner[a] = a
+        prongs = _prongs(ends, first, owner, rules)
         for b in range(n):
             least = 1.0
             if owner[b] >= 0:
                 continue
-            for a in range(n):
-                if owner[a] == a and twin[a] == twin[first]:
-                    angle = _off(ends[a], ends[b], weight[b], rules)
-                    if angle < least:
-                        least, owner[b] = angle, a
+            for a in prongs:
+                angle = _off(ends[a], ends[b], weight[b], rules)
+                if angle < least:
+                    least, owner[b] = angle, a
+
+
+@apart
+def _prongs(ends, first, owner, rules):
+    """Find what starts with the first; give all one start and return who they are."""
+    prongs = np.zeros(len(ends), dtype=np.bool_)
+    prongs[first] = True
+    for b in range(len(ends)):
+        end = _near_end(ends[first], 0, ends[b], rules) if b != first and owner[b] < 0 else -1
+        if end >= 0:
+            prongs[b] = True
+            if end:
+                _turn(ends[b])
+    for b in np.flatnonzero(prongs):
+        owner[b] = b
+        _meet(ends[first], ends[b])
+    for b in np.flatnonzero(prongs):
+        ends[b, 0:3] = ends[first, 0:3]
+        if np.sum(prongs) > 1:
+            ends[b, 12] = np.inf
+    return np.flatnonzero(prongs)
 
 
 @apart

@@ -20,7 +20,7 @@ import numpy as np
 
 from darkpairs import wires
 from darkpairs._jit import apart, njit
-from darkpairs.clusters import _root
+from darkpairs.clusters import _root, sensible
 from darkpairs.detector import MICROBOONE, checked
 
 NOTHING = -1
@@ -37,10 +37,10 @@ class Rules(NamedTuple):
     lone: Given[float, "", "added to the misfit of two hits without a third; our choice"] = 4.0
     blur: Given[float, "cm", "of a point along a wire; our choice"] = 0.3
     bend: Given[float, "", "change along a wire per distance in the view; our choice"] = 1.5
-    sure: Given[float, "cm", "error of a place that is only guessed; our choice"] = 1.0
+    sure: Given[float, "cm", "error of a place that is only guessed; our choice"] = 1.5
     alike: Given[float, "", "votes in two views, the fewer in parts of the more; ours"] = 0.5
     part: Given[float, "", "of the votes of a cluster, to be kept for this alone; ours"] = 0.2
-    rounds: Given[float, "", "times that votes are counted; our choice"] = 3.0
+    rounds: Given[float, "", "times that votes are counted, whole; our choice"] = 3.0
 
 
 RULES = Rules()
@@ -52,14 +52,39 @@ def geometry(detector):
 
 
 def match(hits, cluster, detector=MICROBOONE, *, rules=RULES):
-    """Return triples of hits and the object of each hit."""
+    """Return which object each hit is of, and triples of hits that fit together.
+
+    Parameters
+    ----------
+    hits : Hits
+        Of some events.
+    cluster : ndarray (h,) of int64
+        Their clusters, from `clusters.find` or `prongs.split`.
+    detector : Detector
+        The chamber.
+    rules : Rules
+        How to match; refused unless all are finite numbers > 0.
+
+    Returns
+    -------
+    label : ndarray (h,) of int64
+        Object of each hit, counted within the event; `NOTHING` if none.
+    triple : ndarray (t, 3) of int64
+        Hits in U, V and Y, counted within the event; `NOTHING` where the third wire is dead.
+    misfit : ndarray (t,)
+        How badly each triple fits, as a χ².
+    start : ndarray (n+1,) of int64
+        Where the triples of each event begin.
+    """
     detector = checked(detector)
+    sensible(rules)
     masks = wires.dead(detector)
     begin = np.concatenate([[0], np.cumsum(wires.counts(detector))])
     label = np.empty(len(hits.plane), dtype=np.int64)
     triple, misfit, start = _match(
-        hits.offsets, hits.plane, hits.wire, hits.tick, hits.charge, cluster, rules,
-        geometry(detector), np.concatenate(masks), begin, label)
+        hits.offsets, hits.plane, hits.wire, hits.tick, hits.charge,
+        np.asarray(cluster, dtype=np.int64), rules, geometry(detector), np.concatenate(masks),
+        begin, label)
     return label, triple, misfit, start
 
 
@@ -210,14 +235,21 @@ def _thirds(u, v, y, first, rows, tick, rules, alone, triple, misfit, count):
 @apart
 def _agree(plane, charge, cluster, triple, misfit, rules, label):
     """Let hits vote for triples of clusters, make objects of them, and label the hits."""
-    n = 0
-    for h in range(len(cluster)):
-        n = max(n, cluster[h] + 1)
+    n = _number(cluster)
     trio, members = _trios(cluster, triple, n)
     votes, weight = _vote(charge, triple, misfit, trio, members, n, rules)
     kept = _rules(members, votes, n, rules)
     owner = _join(members, kept, n)
     _label(cluster, triple, trio, weight, members, votes, owner, n, label)
+
+
+@njit
+def _number(cluster):
+    """Return how many clusters there are."""
+    highest = np.int64(-1)
+    for h in range(len(cluster)):
+        highest = max(highest, cluster[h])
+    return highest + 1
 
 
 @njit
@@ -266,7 +298,7 @@ def _vote(charge, triple, misfit, trio, members, n, rules):
     count = len(members)
     strength, votes = np.ones(count), np.zeros((count, 3))
     weight, norm = np.empty(len(triple)), np.empty(len(charge))
-    for _ in range(int(rules.rounds)):
+    for _ in range(max(int(rules.rounds), 1)):
         norm[:], votes[:] = 0.0, 0.0
         for t in range(len(triple)):
             weight[t] = strength[trio[t]] / (1 + misfit[t])
@@ -329,14 +361,18 @@ def _join(members, kept, n):
                 kept[t, 0] = kept[t, 1]
             if kept[t, 0] != rule:
                 continue
+            joined = False
             for p in range(3):
                 key = _two(members[t], p, n)
-                if key >= 0:
-                    place = _slot(key, keys)
-                    if keys[place] == -1:
-                        keys[place], value[place] = key, t
+                if key < 0:
+                    continue
+                place = _slot(key, keys)
+                if keys[place] == -1:
+                    keys[place], value[place] = key, t
+                elif not (joined and rule == 4):  # it makes no bridge between objects
                     a, b = _root(root, t), _root(root, value[place])
                     root[max(a, b)] = min(a, b)
+                    joined = True
     owner, found = np.full(len(members), NOTHING, dtype=np.int64), 0
     for t in range(len(members)):
         if kept[t, 0]:

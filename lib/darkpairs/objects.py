@@ -18,7 +18,7 @@ import numpy as np
 from darkpairs import wires
 from darkpairs._jit import apart
 from darkpairs.detector import MICROBOONE, checked
-from darkpairs.families import RULES, _choose, _gather, _share, _vector
+from darkpairs.families import RULES, _choose, _gather, _vector
 from darkpairs.seen import NONE, Objects, Points
 from darkpairs.shapes import _shape
 from darkpairs.starts import LOOK, _dot, _find, _mean, _minus, _refine, _unit
@@ -53,8 +53,9 @@ def find(points, hits, detector=MICROBOONE, *, rules=RULES, look=LOOK):
     table = np.zeros((room, 14))
     dead = wires.dead(detector)[2].astype(np.int64)
     count = np.zeros(len(points) + 1, dtype=np.int64)
-    _all(points.offsets, points.position, points.charge, label, hits.offsets, hits.plane,
-         hits.wire, hits.charge, hit_label, dead, clusters, rules, look, table, count)
+    charge = np.maximum(points.charge, 0)
+    _all(points.offsets, points.position, charge, label, hits.offsets, hits.plane, hits.wire,
+         hits.charge, hit_label, dead, clusters, rules, look, table, count)
     table = table[:count[-1]]
     rides = dict(event=points.event, kind=points.kind, weight=points.weight)
     return (Points(**rides, offsets=points.offsets, position=points.position,
@@ -76,9 +77,9 @@ def _checked(points, hits, detector, rules, look):
                          f"{len(hits)} events with {hits.offsets[-1]} hits; wanted the hits that "
                          "the points came from")
     finite = np.isfinite(points.position).all() and np.isfinite(points.charge).all()
-    if not finite or (points.charge < 0).any() or not np.isfinite(hits.charge).all():
-        raise ValueError("points with a place or charge that is NaN, infinite or below zero; "
-                         "wanted finite places and charges ≥ 0")
+    if not (finite and np.isfinite(hits.charge).all()):
+        raise ValueError("points or hits with a place or charge that is NaN or infinite; wanted "
+                         "finite ones")
     return checked(detector)
 
 
@@ -133,8 +134,7 @@ def _event(position, charge, label, plane, wire, hit_charge, hit_label, dead, cl
         ends[s, 0:3], ends[s, 3:6], ends[s, 6:9], ends[s, 9:12] = start, way, other, back
         ends[s, 12] = doubt
     weight = lumps[seeds, 3]
-    twin = _share(ends, weight, rules)
-    chosen = _choose(ends, weight, twin, rules)
+    chosen = _choose(ends, weight, rules)
     owner = _gather(lumps, begin, place, seeds, ends, chosen, rules)
     return _write(position, charge, label, plane, wire, hit_charge, hit_label, dead, owner, seeds,
                   ends, rules, look, table)

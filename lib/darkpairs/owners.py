@@ -7,11 +7,12 @@ Laws: the fractions of a region sum to one; two lone particles own what they lef
 is nobody's.
 """
 
-from math import erf, floor, sqrt
+from math import floor
 
 import numpy as np
 
 from darkpairs._jit import apart, njit
+from darkpairs.gauss import _below
 
 NOBODY = -1
 _REACH = 3.0  # widths of a cloud that count; what lies beyond is 0.3 % of it
@@ -46,13 +47,14 @@ def owners(arrivals, regions, first, last, begin):
     cloud = (arrivals.wire[rows], arrivals.sigma_wire[rows])
     bounds = np.zeros((last - first) * begin[-1] + 1, dtype=np.int64)
     entries = np.empty(_count(event, *cloud, begin, bounds), dtype=np.int64)
-    _fill(event, *cloud, begin, bounds, entries)
+    across = np.empty(len(entries))
+    _fill(event, *cloud, begin, bounds, entries, across)
     channel = regions[:, 0] * begin[-1] + begin[regions[:, 1]] + regions[:, 2]
     most = np.maximum(bounds[channel + 1] - bounds[channel], 1).sum()  # as many as there could be
     names, shares = np.empty(most, np.int32), np.empty(most)
     start = np.zeros(len(regions) + 1, dtype=np.int64)
-    _who(*cloud, arrivals.tick[rows], arrivals.sigma_tick[rows], arrivals.charge[rows],
-         arrivals.particle[rows], regions, channel, bounds, entries, start, names, shares)
+    _who(arrivals.tick[rows], arrivals.sigma_tick[rows], arrivals.charge[rows],
+         arrivals.particle[rows], regions, channel, bounds, entries, across, start, names, shares)
     return start, names[:start[-1]], shares[:start[-1]]
 
 
@@ -80,15 +82,19 @@ def _count(event, wire, sigma, begin, bounds):
 
 
 @apart
-def _fill(event, wire, sigma, begin, bounds, entries):
-    """Sort the clouds by channel; afterwards those of channel c are from bounds[c] on."""
+def _fill(event, wire, sigma, begin, bounds, entries, across):
+    """Sort the clouds by channel, with the parts of them that lie there.
+
+    Afterwards those of channel c are from bounds[c] on.
+    """
     for k in range(len(event)):
         for plane in range(3):
             low, high = _span(wire[k, plane], sigma[k], begin[plane + 1] - begin[plane])
             for w in range(low, high + 1):
                 channel = event[k] * begin[3] + begin[plane] + w
-                entries[bounds[channel + 1]] = k
-                bounds[channel + 1] += 1
+                at = bounds[channel + 1]
+                entries[at], across[at] = k, _part(w, w + 1.0, wire[k, plane], sigma[k])
+                bounds[channel + 1] = at + 1
 
 
 @njit
@@ -98,24 +104,24 @@ def _part(low, high, middle, sigma):
         return 1.0
     if middle + 4 * sigma <= low or middle - 4 * sigma >= high:
         return 0.0
-    scale = 1 / (sqrt(2.0) * max(sigma, 1e-3))
-    return 0.5 * (erf((high - middle) * scale) - erf((low - middle) * scale))
+    scale = 1 / max(sigma, 1e-3)
+    return _below((high - middle) * scale) - _below((low - middle) * scale)
 
 
 @apart
-def _who(wire, sigma_wire, tick, sigma_tick, charge, particle, regions, channel, bounds, entries,
-         start, names, shares):
+def _who(tick, sigma_tick, charge, particle, regions, channel, bounds, entries, across, start,
+         names, shares):
     """Sum the charge of each particle in each region; a region without charge is nobody's."""
     end = 0
     for r in range(len(regions)):
-        plane, w, t0, ticks = regions[r, 1], regions[r, 2], regions[r, 3], regions[r, 4]
+        t0, ticks = regions[r, 3], regions[r, 4]
         first, total = end, 0.0
         for entry in range(bounds[channel[r]], bounds[channel[r] + 1]):
             k = entries[entry]
             q = charge[k] * _part(t0, t0 + ticks, tick[k], sigma_tick[k])
             if q < _LEAST:
                 continue
-            q *= _part(w, w + 1.0, wire[k, plane], sigma_wire[k])
+            q *= across[entry]
             if q < _LEAST:
                 continue
             at = first

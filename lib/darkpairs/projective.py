@@ -181,20 +181,21 @@ def _choose(p, plane, wire, depth, triple, misfit, meets, order, parent, slopes,
     for k in range(n - 1, -1, -1):
         h = order[k]
         if plane[h] == p and parent[h] >= 0:
-            up[h] = _pass(sure[h], lever[h], _step(h, parent[h], wire, depth, scale, rules))
+            step = _step(h, parent[h], wire, depth, scale, rules)
+            up[h, 0], up[h, 1] = _pass(sure[h], lever[h], step)
             sure[parent[h]] += up[h, 0]
             lever[parent[h]] += up[h, 1]
     for k in range(n):
         h = order[k]
         if plane[h] == p and parent[h] >= 0:
-            down = _pass(sure[parent[h]] - up[h, 0], lever[parent[h]] - up[h, 1],
-                         _step(h, parent[h], wire, depth, scale, rules))
-            sure[h] += down[0]
-            lever[h] += down[1]
+            step = _step(h, parent[h], wire, depth, scale, rules)
+            more, lift = _pass(sure[parent[h]] - up[h, 0], lever[parent[h]] - up[h, 1], step)
+            sure[h] += more
+            lever[h] += lift
     best = np.full(n, inf)
     for h in range(n):
         if plane[h] == p:
-            guess[h] = (lever[h] / sure[h], 1 / sure[h]) if sure[h] > 0 else (nan, nan)
+            guess[h, 0], guess[h, 1] = lever[h] / sure[h], 1 / sure[h]  # NaN and ∞: nobody knows
     for t in range(len(triple)):
         if meets[t, 0] == meets[t, 0] and triple[t, p] >= 0:
             h = triple[t, p]
@@ -233,16 +234,16 @@ def _lay(plane, wire, depth, charge, label, triple, meets, chosen, guess, slopes
     for h in range(n - 1, -1, -1):  # Y first
         if label[h] < 0 or used[h]:
             continue
-        t = chosen[h]
+        t, place = chosen[h], position[count]
         if t >= 0:
-            position[count] = depth[h], meets[t, 0], meets[t, 1]
+            place[0], place[1], place[2] = depth[h], meets[t, 0], meets[t, 1]
             q[count], mine[count] = 1.0, max(triple[t, 2], triple[t, 0])
             for p in range(3):
                 if triple[t, p] >= 0:
                     used[triple[t, p]] = True
                     q[count] += max(charge[triple[t, p]], 0.0) if p < 2 else 0.0
         elif plane[h] == 2 and guess[h, 1] < rules.sure**2:
-            position[count] = depth[h], guess[h, 0], (wire[h] + 0.5) / slopes[2, 1]
+            place[0], place[1], place[2] = depth[h], guess[h, 0], (wire[h] + 0.5) / slopes[2, 1]
             q[count], mine[count] = 1.0, h
         else:
             continue

@@ -20,6 +20,7 @@ import numpy as np
 
 from darkpairs import wires
 from darkpairs._jit import apart, njit
+from darkpairs.clusters import sensible
 from darkpairs.detector import MICROBOONE, checked
 
 _ENDS = 16  # directions in which ends of a cluster are looked for
@@ -69,6 +70,7 @@ def split(hits, cluster, detector=MICROBOONE, *, forks=FORKS):
         The second line of each cut cluster has a new number.
     """
     detector = checked(detector)
+    sensible(forks)
     found = np.array(cluster, dtype=np.int64)
     across = (hits.wire + 0.5) * detector.pitch
     _split(hits.offsets, hits.plane, across, wires.depth(detector, hits.tick),

@@ -10,7 +10,7 @@ wire; a block begins and ends quiet; names of particles change no sample.
 """
 
 from functools import lru_cache
-from math import erf, floor, sqrt
+from math import floor
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from darkpairs import convolve, noise, response, wires
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
+from darkpairs.gauss import _below
 from darkpairs.rng import check_seed, stream
 from darkpairs.traces import Waveforms, check_clouds
 
@@ -27,8 +28,6 @@ BEFORE, AFTER = 20.0, 28.0  # ticks kept around charge; a response lasts about â
 LEAST = 2500.0  # electrons in a cell that are worth a block; about 3500 stand out of the noise
 _FAINT = 5e-3  # of a response's peak that may be lost before a block
 _REACH = 4.0  # widths of a cloud that are followed; beyond are 6e-5 of it
-_FAR = 5.5  # widths that the table of the Gaussian spans on both sides
-_GAUSS = np.array([0.5 * (1 + erf(x * sqrt(0.5))) for x in np.linspace(-_FAR, _FAR, 4097)])
 _PAGE = 4  # events whose blocks are transformed together
 
 
@@ -95,7 +94,7 @@ def _page(arrivals, first, last, detector, setup, seed):
     """Make the blocks of a few events; return their event, plane â€¦ ticks, and their samples."""
     blocks, plan, canvas = _lay_out(arrivals, first, last, detector)
     _, begin, alive, rms, pedestal, pool = setup
-    wave, _ = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
+    wave = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
     start = np.concatenate([[0], np.cumsum(blocks[:, 4] * blocks[:, 5])])
     adc = np.empty(start[-1], dtype=np.int16)
     _digitise(wave, plan.goal, plan.length, blocks, start, begin, alive, rms, pedestal, pool,
@@ -322,16 +321,6 @@ def _shares(middle, sigma, first, shares):
         below = above
 
 
-@njit
-def _below(x):
-    """Part of a Gaussian below x, from a table; right to 2e-7."""
-    at = (x + _FAR) * (len(_GAUSS) - 1) / (2 * _FAR)
-    if at <= 0.0 or at >= len(_GAUSS) - 1.0:
-        return 0.0 if x < 0 else 1.0
-    i = int(at)
-    return _GAUSS[i] + (at - i) * (_GAUSS[i + 1] - _GAUSS[i])
-
-
 @apart
 def _room(sigma):
     """Room for the shares of the widest cloud."""
@@ -367,15 +356,16 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
                              shares, t0, times, canvas)
 
 
-@apart
+@njit
 def _add(block, source, length, charge, w0, shares, t0, times, canvas):
     """Add a cloud to one block, as far as it lies there."""
     a, b = max(t0, block[3]), min(t0 + len(times), block[3] + block[5])
     for w in range(max(w0, block[6]), min(w0 + len(shares), block[6] + block[7])):
         row = source + (w - block[6]) * length - block[3]
         q = charge * shares[w - w0]
-        for t in range(a, b):
-            canvas[row + t] += q * times[t - t0]
+        out, part = canvas[row + a:row + b], times[a - t0:b - t0]
+        for t in range(b - a):
+            out[t] += q * part[t]
 
 
 @apart

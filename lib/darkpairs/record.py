@@ -65,6 +65,9 @@ class Reco(Rows):
         Between the two lines that fit best what lies near the start of the leading object [rad].
     prong_leading, prong_second : ndarray (n,)
         Charge along each of the two [electrons].
+    prong_gain, prong_score : ndarray (n,)
+        How much nearer two lines come than one (no unit), and the angle times this gain [rad]:
+        large if the lines open wide and charge calls for both.
     length, width, second_length, second_width : ndarray (n,)
         Of the two leading objects, as in `Objects` [cm].
     longest_track : ndarray (n,)
@@ -124,6 +127,8 @@ class Reco(Rows):
     prong_angle: np.ndarray
     prong_leading: np.ndarray
     prong_second: np.ndarray
+    prong_gain: np.ndarray
+    prong_score: np.ndarray
     length: np.ndarray
     width: np.ndarray
     second_length: np.ndarray

@@ -21,19 +21,21 @@ from darkpairs._jit import apart, njit
 _NEAR, _NEXT, _THIRD, _FAR = 0.612942, -0.148954, 0.043951, -0.007939
 
 
-def find(table, begin, length, step, images, levels, look):
+def find(table, begins, length, step, rows, levels, look):
     """Return runs of ticks above threshold, padded and joined.
 
     Parameters
     ----------
     table : ndarray (b, 6) of int
         Event, plane, wire, tick, wires, ticks of blocks.
-    begin, length : ndarray (b,) of int
-        Where the rows of each block begin in the images, and how many samples each row has.
+    begins : tuple of two ndarray (b,) of int
+        Where each block's rows begin in its loose and in its tight image.
+    length : ndarray (b,) of int
+        Samples of each row.
     step : int
         Ticks from one sample to the next, 1 or 2; the first sample is a block's first tick.
-    images : tuple of two ndarray (s,) of float32
-        The loose and the tight one.
+    rows : ndarray (s,) of float32
+        All images, row after row.
     levels : tuple of two ndarray (r,)
         For each row, block by block and wire by wire: above what a run goes on in the loose image,
         and what it needs in the tight one (∞: nothing counts).
@@ -45,7 +47,7 @@ def find(table, begin, length, step, images, levels, look):
     ndarray (r, 6) of int64
         Event, plane, wire, first tick, ticks and block of each, sorted in this order.
     """
-    search = (table, begin, length, step, *images, *levels, *look)
+    search = (table, *begins, length, step, rows, *levels, *look)
     regions = np.zeros((2 * table[:, 4].sum(), 6), dtype=np.int64)
     found = _find(*search, regions)
     if found > len(regions):  # come again with room for all
@@ -55,15 +57,15 @@ def find(table, begin, length, step, images, levels, look):
     return regions[np.lexsort(regions.T[[3, 2, 1, 0]])]
 
 
-def take(table, begin, length, step, loose, regions, base):
+def take(table, begin, length, step, rows, regions, base):
     """Return where each region's ticks begin, and the electrons in them.
 
     Parameters
     ----------
-    table, begin, length, step
+    table, length, step, rows
         As in `find`.
-    loose : ndarray (s,) of float32
-        The loose image.
+    begin : ndarray (b,) of int
+        Where each block's rows begin in its loose image.
     regions : ndarray (r, 6) of int
         From `find`.
     base : int
@@ -78,7 +80,7 @@ def take(table, begin, length, step, loose, regions, base):
     """
     start = np.concatenate([[0], np.cumsum(regions[:, 4])])
     electrons = np.empty(start[-1], dtype=np.float32)
-    _take(table, begin, length, step, loose, regions, start, base, electrons)
+    _take(table, begin, length, step, rows, regions, start, base, electrons)
     return start, electrons
 
 
@@ -90,7 +92,7 @@ def ticks(rows, step):
 
 
 @apart
-def _find(table, begin, length, step, loose, tight, likely, sure, pad, join, base, regions):
+def _find(table, goal, again, length, step, rows, likely, sure, pad, join, base, regions):
     """Write the runs into regions as far as there is room. Return how many there are.
 
     A run holds a sample where the tight image is high; it goes on as far as one of the two is.
@@ -100,16 +102,18 @@ def _find(table, begin, length, step, loose, tight, likely, sure, pad, join, bas
         event, plane, wire, tick, width, ticks = table[b]
         samples = (ticks + step - 1) // step
         for w in range(width):
-            row = begin[b] + w * length[b]
+            row = again[b] + w * length[b]
+            tight = rows[row:row + samples]
             line += 1
-            if not _exceeds(tight[row:row + samples], np.float32(sure[line - 1])):
+            if not _exceeds(tight, np.float32(sure[line - 1])):
                 continue
-            level = likely[line - 1]
-            zero, slope = _line(loose[row:row + samples], base // step)
+            row, level = goal[b] + w * length[b], likely[line - 1]
+            loose = rows[row:row + samples]
+            zero, slope = _line(loose, base // step)
             seed, low, end = False, -1, -1
             for t in range(samples + 1):
-                high = t < samples and tight[row + t] > sure[line - 1]
-                if high or (t < samples and loose[row + t] - zero - slope * t > level):
+                high = t < samples and tight[t] > sure[line - 1]
+                if high or (t < samples and loose[t] - zero - slope * t > level):
                     low = t * step if low < 0 else low
                     seed = seed or high
                     continue
@@ -171,12 +175,12 @@ def _mean(row, first, last):
 
 
 @apart
-def _take(table, begin, length, step, loose, regions, start, base, electrons):
+def _take(table, begin, length, step, rows, regions, start, base, electrons):
     """Take the charge of each region above a straight line through what lies beyond its ends."""
     for r in range(len(regions)):
         b, more = regions[r, 5], step - 1
         place = begin[b] + (regions[r, 2] - table[b, 2]) * length[b]
-        row = loose[place:place + length[b]]
+        row = rows[place:place + length[b]]
         first = regions[r, 3] - table[b, 3]
         last = first + regions[r, 4]
         before = _mean(row, (max(first - base, 0) + more) // step, (first + more) // step)

@@ -19,6 +19,37 @@ from darkpairs.starts import _along, _dot, _line, _minus
 
 _SLICE = 3.0  # cm, of the axis
 _FAR = 1e4  # cm, beyond all walls
+NEAR = 1.0  # cm from the line; our choice
+
+
+def shape(position, charge, start, direction, *, near=NEAR):
+    """Return the shape of one object.
+
+    Parameters
+    ----------
+    position : ndarray (k, 3)
+        Points [cm].
+    charge : ndarray (k,)
+        Their charge, ≥ 0 [electrons].
+    start, direction : sequence (3,)
+        Where it starts [cm], and a unit vector.
+    near : float
+        What is close to the line [cm].
+
+    Returns
+    -------
+    end : tuple (3,)
+        The point farthest from the start [cm].
+    length, width : float
+        Extent along the direction, and charge-weighted distance from the axis (rms) [cm].
+    core, full : float
+        Share of the charge near a bending line, and of the slices of the line that hold some.
+    """
+    position = np.ascontiguousarray(position, dtype=np.float64)
+    if position.shape != (len(charge), 3):
+        raise ValueError(f"positions of shape {position.shape}; wanted ({len(charge)}, 3)")
+    return _shape(position, np.ascontiguousarray(charge, dtype=np.float64),
+                  tuple(map(float, start)), tuple(map(float, direction)), float(near))
 
 
 @apart

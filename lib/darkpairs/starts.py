@@ -31,7 +31,7 @@ class Look(NamedTuple):
 
     near: Given[float, "cm", "charge up to here says which way a cluster goes; about X0"] = 14.0
     around: Given[float, "cm", "small clusters up to here count, too; our choice"] = 40.0
-    ahead: Given[float, "", "cosine of the cone's half-angle; our choice"] = 0.85
+    ahead: Given[float, "", "cosine of the cone's half-angle; our choice"] = 0.8
     core: Given[float, "cm", "so near there is no before and behind; our choice"] = 1.0
     lead: Given[float, "cm", "of the line through the first centimetres; our choice"] = 5.0
     thin: Given[float, "cm", "from the line, for charge to count; our choice"] = 0.8
@@ -40,6 +40,33 @@ class Look(NamedTuple):
 
 
 LOOK = Look()
+
+
+def find(position, charge, *, look=LOOK):
+    """Return where one cluster of points starts, and its direction there.
+
+    Parameters
+    ----------
+    position : ndarray (k, 3)
+        Points [cm], at least one; finite.
+    charge : ndarray (k,)
+        Their charge [electrons], ≥ 0 and not all zero.
+    look : Look
+        How to look.
+
+    Returns
+    -------
+    start, direction : ndarray (3,)
+        Where [cm], and a unit vector.
+    """
+    position = np.ascontiguousarray(position, dtype=np.float64)
+    charge = np.ascontiguousarray(charge, dtype=np.float64)
+    if position.shape != (len(charge), 3) or not np.isfinite(position).all():
+        raise ValueError(f"positions of shape {position.shape}; wanted ({len(charge)}, 3), finite")
+    if not (charge >= 0).all() or not 0 < charge.sum() < np.inf:  # refuses NaN too
+        raise ValueError("charges below zero, without end or all zero; wanted some charge")
+    start, way, *_ = _find(position, charge, np.zeros((0, 4)), look)
+    return np.array(start), np.array(way)
 
 
 @njit

@@ -207,8 +207,7 @@ def view(axes, stages, plane, *, what="charge", truth=False, frame=None, limit=N
     (t0, t1), (w0, w1) = part.ticks, part.wires[plane]
     drawn = axes.imshow(numbers, origin="lower", extent=(w0, w1, t0, t1), interpolation="nearest",
                         cmap=SIGNED if what == "adc" else CHARGE, zorder=1,
-                        vmin=-limit if what == "adc" else 0, vmax=limit,
-                        aspect=step(detector) / detector.pitch)
+                        vmin=-limit if what == "adc" else 0, vmax=limit)
     paper(axes, plane, part, detector=detector)
     if truth:
         _paths(axes, stages, plane)
