@@ -127,7 +127,7 @@ def test_few_hits(points):
 
 
 def test_nonsense_is_refused(scattered):
-    with pytest.raises(ValueError, match="reach = 0.0; wanted a finite number > 0"):
+    with pytest.raises(ValueError, match=r"reach = 0\.0; wanted a finite number > 0"):
         clusters.find(scattered, LIVE, nearness=NEARNESS._replace(reach=0.0))
     with pytest.raises(ValueError, match="another chamber made these"):
         clusters.find(scattered, LIVE._replace(length=100.0))

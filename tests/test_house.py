@@ -21,9 +21,9 @@ FLOORS = {
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
-    "reco": ["owners", "runs", "deconvolve", "hits", "clusters", "prongs", "matching", "projective",
-             "neighbours", "forks", "tiles", "unmix", "tomographic", "starts", "shapes", "families",
-             "objects", "calorimetry", "legs", "origins", "observables"],
+    "reco": ["owners", "runs", "deconvolve", "hits", "clusters", "prongs", "triples", "matching",
+             "projective", "neighbours", "forks", "tiles", "unmix", "tomographic", "starts",
+             "shapes", "families", "objects", "calorimetry", "legs", "origins", "observables"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["chain", "exchange", "hepdata", "publication", "show", "views",
              "scenes"],
@@ -40,8 +40,8 @@ GRANTED = {
 DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views", "scenes"), "mpl_toolkits": ("views",),
          "sklearn": ("selection",)}
 # Chapters that tell a story of their own, with no room of the same name.
-WITHOUT_ROOM = {"index", "anomaly", "beam", "limits", "first-contour", "notation", "toy",
-                "references", "api"}
+WITHOUT_ROOM = {"index", "anomaly", "beam", "two-eyes", "limits", "first-contour", "notation",
+                "toy", "references", "api"}
 
 ROOMS = [room for rooms in FLOORS.values() for room in rooms]
 

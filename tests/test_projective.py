@@ -17,7 +17,7 @@ from darkpairs import (
     wires,
 )
 from darkpairs.clusters import find
-from darkpairs.matching import RULES
+from darkpairs.triples import RULES
 from madehits import LIVE, START, line, made, only
 
 WAYS = [(0, 0, 1), (0.3, 0.1, 0.9), (0, 0.5, 0.8), (0.9, 0.2, 0.3), (0.1, -0.9, 0.3)]
@@ -218,7 +218,7 @@ def test_wide_pairs_leave_as_two_and_photons_as_one():
 
 def test_nonsense_is_refused():
     some = made([line((0, 0, 1))])
-    with pytest.raises(ValueError, match="blur = 0.0; wanted a finite number > 0"):
+    with pytest.raises(ValueError, match=r"blur = 0\.0; wanted a finite number > 0"):
         projective.points(some, LIVE, rules=RULES._replace(blur=0.0))
     with pytest.raises(ValueError, match="another chamber made these"):
         projective.points(some, LIVE._replace(length=60.0))

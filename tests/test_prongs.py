@@ -86,6 +86,21 @@ def test_lines_that_begin_late_are_no_prongs():
     assert np.array_equal(before, after)
 
 
+@pytest.mark.parametrize("gap", [0, 1, None])
+def test_both_lines_have_hits_from_the_start_on(gap):
+    """Around a start, a line in two directions; one of them may begin only after 5 cm."""
+    r, ways = np.arange(0.15, 13.9, 0.3), (-0.3, 0.4)
+    around = np.concatenate([
+        np.column_stack([r * np.cos(way), r * np.sin(way), r**0])[17 if k == gap else 0:]
+        for k, way in enumerate(ways)])
+    quality, one, two = prongs._fork(around, FORKS)
+    if gap is None:
+        assert quality > 0.99
+        assert (one, two) == pytest.approx(ways, abs=1e-6)
+    else:
+        assert quality == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_parting_is_otsus(seed):
     """Brute force: all partings of a histogram, variances from the definition."""

@@ -18,8 +18,8 @@ import numpy as np
 from darkpairs import clusters, matching, prongs, wires
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
-from darkpairs.matching import RULES
 from darkpairs.seen import Points
+from darkpairs.triples import RULES
 
 
 def points(hits, detector=MICROBOONE, *, rules=RULES):

@@ -254,7 +254,7 @@ def _otsu(bins):
 @apart
 def _full(around, way, forks):
     """Return which part of the first centimetres of a line has hits."""
-    steps = int(ceil(forks.length / forks.step))
+    steps = ceil(forks.length / forks.step)
     seen, c, s = np.zeros(steps), cos(way), sin(way)
     for k in range(len(around)):
         ahead = c * around[k, 0] + s * around[k, 1]
