@@ -44,7 +44,8 @@ def test_one_line_is_not_split(opening):
 def test_a_place_and_a_turn_change_nothing():
     where, charge, _ = fork(0.6)
     c, s = np.cos(0.7), np.sin(0.7)
-    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    turn = turn @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
     one, other = found(where, charge), found(where @ turn.T + (9, 99, 999), charge)
     assert min((one == other).mean(), (one != other).mean()) < 0.03
 

@@ -10,6 +10,7 @@ from darkpairs import calorimetry, observables
 from darkpairs.detector import MICROBOONE
 from darkpairs.observables import RULES
 from darkpairs.record import TOPOLOGIES, Reco
+from darkpairs.seen import Hits, Points
 from drawn import LIVE, MIP, draw, line
 
 START = np.array([100.0, 5.0, 300.0])
@@ -104,12 +105,13 @@ def test_the_vertex_is_the_end_of_a_track_that_the_shower_comes_from():
                                    length=sqrt(66.56))],
                   [shower(), track((0, 1, 0), start=START)],
                   [shower(), track((0, 1, 0), start=START + 30.0)],
-                  [shower(), track((0, 1, 0), start=START - np.array([0, 14.0, 20.0]))], [shower()])
+                  [shower(), track((0, 1, 0), start=START - np.array([0, 14.0, 20.0]))],
+                  [shower(), track((0, 1, 0), start=START + np.array([0, 0, 10.0]))], [shower()])
     assert reco.gap[:2] == pytest.approx([15, 15], abs=0.1)
     assert reco.gap[2] == pytest.approx(0, abs=1e-9)
     assert np.isnan(reco.gap[3:]).all()
     assert [reco.vertex_x[1], reco.vertex_y[1], reco.vertex_z[1]] == pytest.approx(list(vertex))
-    assert list(reco.protons) == [1, 0, 0, 0, 0, 0]
+    assert list(reco.protons) == [1, 0, 0, 0, 0, 0, 0]
     assert reco.proton_energy[0] == pytest.approx(reco.energy_tracks[0])
     assert reco.proton_energy[0] > 8 * RULES.dense
 
@@ -123,15 +125,26 @@ def test_two_photons_have_the_mass_of_their_pion(tilt):
     starts = [START + d * np.array(way) for d, way in zip((10.0, 25.0), ways, strict=True)]
     lines = [shower(way, start=start, label=k, charge=q)
              for k, (way, start, q) in enumerate(zip(ways, starts, charge, strict=True))]
-    wrong = [dict(one, way=np.array([0.6, 0, 0.8])) for one in lines]  # but starts are right
     proton = track((1, 0, 0), start=START, label=2, charge=PROTON)
     reco = record(lines, [*lines, proton], [lines[0]], scale=scale)
     assert reco.pion_mass[:2] == pytest.approx(np.full(2, 95.5), rel=0.01)
     assert np.isnan(reco.pion_mass[2])
-    points, objects, hits = draw([*wrong, proton])
-    aside = observables.record(points, objects, hits, LIVE, algorithm="tomographic", scale=scale,
-                               rules=RULES._replace(vertex=50.0))
-    assert aside.pion_mass == pytest.approx([95.5], rel=0.05)
+
+
+@pytest.mark.parametrize("vertex", [False, True])
+def test_the_mass_is_not_from_the_first_centimetres(vertex):
+    # without a vertex from where all of a shower lies, with one from where it starts
+    ways = [(0, sin(s * pi / 8), cos(s * pi / 8)) for s in (1, -1)]
+    lines = [shower(way, start=START + 20 * np.array(way), label=k) for k, way in enumerate(ways)]
+    lines += [track((1, 0, 0), start=START, label=2, charge=PROTON)] if vertex else []
+    points, objects, hits = draw(lines)
+    astray = replace(objects, direction=[(0, 0.2, 0.98)] * len(objects.charge))
+    more = dict(algorithm="tomographic", rules=RULES._replace(vertex=20.0))
+    wanted = observables.record(points, objects, hits, LIVE, **more).pion_mass
+    assert np.isfinite(wanted).all()
+    found = observables.record(points, astray, hits, LIVE, **more)
+    assert np.isfinite(found.gap[0]) == vertex
+    assert found.pion_mass == pytest.approx(wanted, rel=0.01)
 
 
 MIXED = [[shower(), track((0, 1, 0.2)), line(START + 5.0, (1, 0, 0), label=-1)], [],
@@ -196,6 +209,27 @@ def test_one_hit_and_a_dead_plane_are_rows():
                               blind, LIVE, algorithm="projective")
     assert reco.charge == [0]
     assert np.isfinite(reco.prong_angle).all()
+
+
+def test_a_crowded_event_takes_its_time_but_is_whole():
+    points, objects, hits = draw([shower(), shower((0, 0.4, 1), label=1)])
+    dice, n = np.random.default_rng(7), 100_000
+    ride = dict(event=[0], kind=[0], weight=[1.0])
+    some = dice.integers(0, len(hits.charge), n)
+    order = np.lexsort((hits.tick[some], hits.wire[some], hits.plane[some]))
+    some = some[order]
+    many = Hits(**ride, offsets=[0, n], owner_start=np.arange(n + 1), **{
+        name: getattr(hits, name)[some] for name in ("plane", "wire", "first", "ticks", "tick",
+                                                     "width", "charge", "noise", "owner",
+                                                     "fraction")})
+    place = dice.integers(0, len(points.charge), n)
+    crowd = Points(**ride, offsets=[0, n], hit_offsets=[0, n], hit_object=points.hit_object[some],
+                   **{name: getattr(points, name)[place] for name in ("position", "charge",
+                                                                      "object")})
+    reco = observables.record(crowd, objects, many, LIVE, algorithm="tomographic")
+    assert reco.hits[0] == reco.points[0] == n
+    assert reco.charge == pytest.approx([many.charge[many.plane == 2].sum()])
+    assert reco.prong_angle == pytest.approx([np.arctan(0.4)], rel=1e-3)
 
 
 def test_bad_input_is_refused():

@@ -4,8 +4,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-import smallcharge
 
+import smallcharge
 from darkpairs import tiles, wires
 from darkpairs.detector import MICROBOONE
 from darkpairs.tomographic import RULES

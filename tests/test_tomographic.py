@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-import smallcharge
 
+import smallcharge
 from darkpairs import deconvolve, drift, gun, hits, readout, tomographic, transport, wires
 from darkpairs.detector import MICROBOONE
 
@@ -96,6 +96,27 @@ def test_where_planes_disagree_on_a_place_all_give_way_alike():
     u, v = found[0]
     w = u + v - 1.0
     assert (u, v, w) == pytest.approx((10.0, 20.2, 29.2))
+
+
+def test_a_tile_pays_for_being_alone_for_disagreement_and_for_a_dead_plane():
+    """10 electrons × Σ 1/σ², ×3 for each missing neighbour, ×2 at 0.4 ticks, ×6 where blind."""
+    look = np.array([RULES.penalty, RULES.lonely, RULES.match, RULES.blind])
+    time, error = np.array([5.0, 5.0, 5.0, 5.4]), np.array([100.0, 200.0, 400.0, 400.0])
+    strip = np.array([[0, 1, 2], [0, 1, 3], [0, 1, -1], [0, 1, 2]])
+    found = np.empty(4)
+    tomographic._weigh.py_func(time, error, strip, np.array([3, 0, 0, -1]), np.zeros(4, int), look,
+                               found)
+    two = 10 * (1 / 100**2 + 1 / 200**2)
+    three = two + 10 / 400**2
+    assert found == pytest.approx([three, 2 * three, 6 * two, 3 * three])
+
+
+def test_ghosts_are_small_on_all_their_strips():
+    strip = np.array([[0, 2, 4], [1, 3, 5], [0, 3, 6], [0, 3, 4], [1, 2, -1]])
+    electrons = np.array([9e3, 8e3, 1e3, 1e3, 200.0])
+    good = np.zeros(5, dtype=bool)
+    tomographic._keep.py_func(strip, electrons, 300.0, 0.75, np.zeros(7), good)
+    assert good.tolist() == [True, True, True, False, False]  # the third is all that strip 6 has
 
 
 def test_two_tracks_are_two_clusters_and_keep_their_hits():

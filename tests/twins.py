@@ -88,7 +88,7 @@ def alike(low, high, n, *, seed, detector=MICROBOONE):
 
 def _only(truth, keep):
     """Return events with some of their particles, which then come from nobody."""
-    count = np.add.reduceat(keep, truth.offsets[:-1])
+    count = np.add.reduceat(keep.astype(int), truth.offsets[:-1])
     columns = {name: getattr(truth, name) for name in truth.SHAPES}
     columns |= {name: columns[name][keep] for name in ("pdg", "p4", "start", "time")}
     return batches.Truth(**columns | dict(offsets=np.concatenate([[0], np.cumsum(count)]),

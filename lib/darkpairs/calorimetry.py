@@ -15,6 +15,7 @@ Laws: the box undone is the box; a shower's energy is linear in its charge; a st
 dE/dx whatever its direction; the lifetime is undone.
 """
 
+from functools import lru_cache
 from math import exp, sqrt
 from typing import Annotated as Given
 from typing import NamedTuple
@@ -95,7 +96,7 @@ def energies(points, objects, hits, detector=MICROBOONE, *, scale):
     """
     detector = checked(detector)
     found = np.zeros(len(objects.charge))
-    first, last = _gaps(detector)
+    first, last = _silence(detector)[:2]
     _charges(objects.offsets, points.offsets, points.position, points.charge, points.object,
              points.hit_offsets, points.hit_object, hits.plane, hits.wire, hits.charge,
              wires.depth(detector, hits.tick), first, last, detector, int(scale.side), scale.broad,
@@ -125,8 +126,7 @@ def beginnings(points, objects, hits, detector=MICROBOONE, *, scale):
     """
     detector = checked(detector)
     answer = np.full(len(objects.charge), np.nan)
-    silent = np.concatenate(wires.dead(detector))
-    begin = np.concatenate([[0], np.cumsum(wires.counts(detector))])
+    silent, begin = _silence(detector)[2:]
     room = np.zeros((2, int(np.ceil(scale.begin / scale.piece - 1e-9))))
     _starts(objects.offsets, points.hit_offsets, points.hit_object, hits.plane, hits.wire,
             hits.charge, hits.width, wires.depth(detector, hits.tick), objects.shower,
@@ -135,10 +135,18 @@ def beginnings(points, objects, hits, detector=MICROBOONE, *, scale):
     return answer
 
 
-def _gaps(detector):
-    """Return the first and the last wire of each row of dead collection wires, rising."""
-    steps = np.diff(np.concatenate([[0], wires.dead(detector)[_Y].astype(int), [0]]))
-    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1) - 1
+@lru_cache(maxsize=8)
+def _silence(detector):
+    """Return what is dead.
+
+    The first and the last wire of each row of dead collection wires, rising; for the wires of all
+    planes whether they are dead, and where those of each plane begin.
+    """
+    dead = wires.dead(detector)
+    steps = np.diff(np.concatenate([[0], dead[_Y].astype(int), [0]]))
+    begin = np.concatenate([[0], np.cumsum(wires.counts(detector))])
+    return (np.flatnonzero(steps == 1), np.flatnonzero(steps == -1) - 1, np.concatenate(dead),
+            begin)
 
 
 @njit
