@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, kstest
 
-from darkpairs import cosmic, detector
+from darkpairs import batches, cosmic, detector, gun
 from darkpairs.constants import MUON_MASS
 from darkpairs.cosmic import SKY
 from darkpairs.kinematics import mass
@@ -109,3 +109,51 @@ def test_rates():
         2 * one)
     with pytest.raises(ValueError, match="protons on target must be > 0; got 0"):
         cosmic.expected_events(pot=0)
+
+
+@pytest.fixture(scope="module")
+def covered():
+    own = gun.shoot([22, 2212], [200.0, 60.0], n=400, first=10)
+    return own, cosmic.overlay(own, seed=5)
+
+
+def test_an_overlay_keeps_what_is_there(covered):
+    own, both = covered
+    rows = (both.offsets[:-1, None] + np.arange(2)).ravel()
+    for name in ("pdg", "p4", "start", "time", "parent"):
+        assert np.array_equal(getattr(both, name)[rows], getattr(own, name)), name
+        rest = np.delete(getattr(both, name), rows, axis=0)
+        assert len(rest) == len(both.pdg) - len(own.pdg)
+    for name in ("event", "kind", "weight", "vertex", "e_nu"):
+        assert np.array_equal(getattr(both, name), getattr(own, name)), name
+    assert set(np.delete(both.pdg, rows)) == {13, -13}
+    assert set(np.delete(both.parent, rows)) == {-1}
+
+
+def test_as_many_muons_as_rate_and_window_say(covered):
+    _, both = covered
+    begin, length = cosmic.window()
+    # 400 µs before the beam and 2335 µs of drift, and 2800 µs after
+    assert begin == pytest.approx(-400 - 256.35 / 0.1098)
+    assert begin + length == pytest.approx(2800)
+    mean = cosmic.rate() * length * 1e-6
+    counts = np.diff(both.offsets) - 2
+    assert abs(counts.mean() - mean) < 4 * np.sqrt(mean / 400)
+    assert counts.var() == pytest.approx(mean, rel=0.3)
+    times = both.time[np.abs(both.pdg) == 13]
+    assert kstest((times - begin) / length, "uniform").pvalue > 0.01
+    # MicroBooNE sees 20 to 30 muons in each readout (from memory)
+    assert 20 < mean < 40
+
+
+def test_what_lies_over_an_event_depends_on_its_number_alone(covered):
+    own, both = covered
+    some = cosmic.overlay(batches.select(own, [7, 3]), seed=5)
+    for place, event in enumerate((7, 3)):
+        one, two = batches.select(some, [place]), batches.select(both, [event])
+        assert np.array_equal(one.p4, two.p4)
+        assert np.array_equal(one.time, two.time)
+    empty = cosmic.overlay(batches.select(own, []), seed=5)
+    assert len(empty) == 0
+    with pytest.raises(ValueError, match="seed -1; wanted a whole number"):
+        cosmic.overlay(own, seed=-1)

@@ -7,7 +7,8 @@ that the chamber sees in time with the beam takes away nearly all of them. What 
 that is set by hand, to the share of cosmic muons in a published selection of neutrinos.
 
 Laws: the flux falls as cos²θ or so; through a box passes flux times its shadow; muons start on the
-argon's border and aim at the active volume; weights sum to the rate.
+argon's border and aim at the active volume; weights sum to the rate; over an event lie as many as
+rate and window say, and its own particles stay as they are.
 """
 
 from functools import lru_cache
@@ -19,11 +20,12 @@ import numpy as np
 
 from darkpairs import cells, detector, interact
 from darkpairs._jit import apart, njit, spread
+from darkpairs.batches import Truth
 from darkpairs.cells import _pick
 from darkpairs.constants import MUON_MASS
 from darkpairs.dirt import _ahead
 from darkpairs.kinematics import _circle
-from darkpairs.rng import _next, _start, stream
+from darkpairs.rng import _next, _poisson, _start, stream
 
 REYNA = (0.00253, 0.2455, 1.288, -0.2555, 0.0209)  # hep-ph/0604145, Eq. (3); /(cm² s sr GeV)
 SLOWEST, FASTEST = 0.2, 99.0  # GeV; slower ones stop soon, faster ones are 0.02 %
@@ -101,6 +103,64 @@ def generate(n, *, seed, first=0, sky=SKY):
     return interact.truth("cosmic", first, share, np.zeros(n), vertex, held, time)
 
 
+def overlay(truth, *, seed, sky=SKY):
+    """Return events with all the muons that their readout sees, too.
+
+    Muons come at any time; the chamber reads long before and after the beam, and drifts slowly. So
+    some thirty muons lie over each event, most of them shifted along the drift.
+
+    Parameters
+    ----------
+    truth : Truth
+        Events of any kind.
+    seed : int
+        From 0 to 2⁶³ − 1. What is added to an event depends on this and on its number.
+    sky : Sky
+        Charges and rates.
+
+    Returns
+    -------
+    Truth
+        The same events, with muons after their own particles.
+    """
+    interact.checked(1, seed, 0)
+    sky, begin, length = interact.floats(sky), *window()
+    mean = rate(sky) * 1e-6 * length
+    run = np.uint64(seed), np.uint64(stream("cosmic", "overlay"))
+    more = np.array([_many(run, np.uint64(number), mean) for number in truth.event], np.int64)
+    before = np.concatenate([[0], np.cumsum(more)])
+    pdg, p4 = np.empty(before[-1], np.int32), np.empty((before[-1], 4))
+    start, time = np.empty((before[-1], 3)), np.empty(before[-1])
+    spread(_cover, len(truth), run, truth.event.astype(np.uint64), before, mean, _sampler()[0],
+           _box(), _active(), _radius(), sky.ratio, begin, length, pdg, p4, start, time)
+    return _merged(truth, before, dict(pdg=pdg, p4=p4, start=start, time=time,
+                                       parent=np.full(before[-1], -1)))
+
+
+def window():
+    """Return when the first muon that can be seen comes, and how long they do [µs].
+
+    The beam comes at time 0; what comes earlier may still drift.
+    """
+    paper = detector.MICROBOONE
+    early = paper.trigger * paper.tick + paper.drift / paper.velocity
+    return -early, early + (paper.ticks - paper.trigger) * paper.tick
+
+
+def _merged(truth, before, new):
+    """Put new particles after the own ones of each event."""
+    counts = np.diff(truth.offsets)
+    fresh = np.ones(len(truth.pdg) + before[-1], dtype=bool)
+    fresh[np.arange(len(truth.pdg)) + np.repeat(before[:-1], counts)] = False
+    columns = {}
+    for name in Truth.SHAPES:
+        columns[name] = old = getattr(truth, name)
+        if name in new:
+            columns[name] = np.empty((len(fresh), *old.shape[1:]), old.dtype)
+            columns[name][~fresh], columns[name][fresh] = old, new[name]
+    return Truth(**{**columns, "offsets": truth.offsets + before})
+
+
 @lru_cache(maxsize=1)
 def _sampler():
     """Return cells in p and cosθ, and the flux summed over both [1/cm²/s]."""
@@ -172,19 +232,44 @@ def _fill(first, last, run, table, box, active, radius, sky, time, vertex, pdg, 
     """Throw muons until one comes in."""
     for i in range(first, last):
         state = _start(run[0], run[1], run[2] + np.uint64(i))
-        ahead = np.inf
-        while ahead == np.inf:
-            state, p, way, point = _muon(state, table, box, radius)
-            if _ahead(point, (0.0, way[0], way[1], way[2]), active) < np.inf:
-                ahead = _ahead(point, (0.0, way[0], way[1], way[2]), box)
-        state, u = _next(state)
-        pdg[i, 0] = -13 if u * (1 + sky.ratio) < sky.ratio else 13
+        state, pdg[i, 0] = _come(state, table, box, active, radius, sky.ratio, p4[i, 0], vertex[i])
         state, u = _next(state)
         time[i], counts[i] = u * sky.gate, 1
-        p4[i, 0, 0] = sqrt(p * p + MUON_MASS**2)
-        for c in range(3):
-            vertex[i, c] = min(max(point[c] + ahead * way[c], box[1 + c]), box[4 + c])
-            p4[i, 0, 1 + c] = p * way[c]
+
+
+@apart
+def _come(state, table, box, active, radius, ratio, p4, start):
+    """Throw muons until one aims at the active volume; write it where it comes into the argon."""
+    ahead = np.inf
+    while ahead == np.inf:
+        state, p, way, point = _muon(state, table, box, radius)
+        if _ahead(point, (0.0, way[0], way[1], way[2]), active) < np.inf:
+            ahead = _ahead(point, (0.0, way[0], way[1], way[2]), box)
+    state, u = _next(state)
+    p4[0] = sqrt(p * p + MUON_MASS**2)
+    for c in range(3):
+        start[c] = min(max(point[c] + ahead * way[c], box[1 + c]), box[4 + c])
+        p4[1 + c] = p * way[c]
+    return state, -13 if u * (1 + ratio) < ratio else 13
+
+
+@njit
+def _many(run, number, mean):
+    """How many muons lie over an event."""
+    _, count = _poisson(_start(run[0], run[1], number), mean)
+    return int(count)
+
+
+@apart
+def _cover(first, last, run, number, before, mean, table, box, active, radius, ratio, begin, length,
+           pdg, p4, start, time):
+    """Throw the muons over some events."""
+    for i in range(first, last):
+        state, _ = _poisson(_start(run[0], run[1], number[i]), mean)
+        for k in range(before[i], before[i + 1]):
+            state, pdg[k] = _come(state, table, box, active, radius, ratio, p4[k], start[k])
+            state, u = _next(state)
+            time[k] = begin + u * length
 
 
 @apart
