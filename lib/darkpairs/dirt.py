@@ -105,7 +105,7 @@ def nuclei(around):
 
 @lru_cache(maxsize=64)
 def chance(around=SURROUNDINGS, papers=PAPERS):
-    """Return the chance that an event with a π⁰ out there counts, from events with fixed dice."""
+    """Return the chance that an event with a π⁰ out there counts, from fixed dice; good to 2 %."""
     word = np.uint64(stream("dirt", "chance"))
     return _survey(SURVEY, word, interact.source(KIND, papers), papers, zones(around)) / (
         SURVEY * PLACES)
