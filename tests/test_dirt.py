@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from darkpairs import batches, detector, dirt
+from darkpairs import background, batches, detector, dirt, interact
 from darkpairs.dirt import SURROUNDINGS
 from darkpairs.rng import stream, uniforms
 
@@ -75,12 +75,58 @@ def test_photons_are_attenuated_as_in_a_wall():
     y = places.hall[5]
     for deep in (10.0, 25.0):
         point = (128.0, y + deep, 500.0)
-        through = [dirt._through(state, point, (100.0, 0.0, -100.0, 0.0), False, places)[1]
-                   for state in (uniforms(2, stream("test", "wall"), 4000, 1)[:, 0]
-                                 * 2**63).astype(np.uint64)]
+        through = [dirt._through(u, point, (100.0, 0.0, -100.0, 0.0), False, places)
+                   for u in uniforms(2, stream("test", "wall"), 4000, 1)[:, 0]]
+        best = dirt._best(point, False, places)
+        assert best == pytest.approx(np.exp(-deep / 14.853 - 0.63 * 7 / 9), rel=1e-4)
+        slant = [dirt._through(u, point, (100.0, 30.0, -90.0, 20.0), False, places)
+                 for u in (0.9 * best, 1.1 * best)]
+        assert not slant[1]
         wanted = np.exp(-deep / 14.853 - 0.63 * 7 / 9)
         assert np.mean(through) == pytest.approx(wanted, abs=3 * np.sqrt(wanted / 4000))
-    assert dirt._through(np.uint64(1), point, (100.0, 0.0, -100.0, 0.0), True, places)[1]
+    assert dirt._through(0.99, point, (100.0, 0.0, -100.0, 0.0), True, places)
+    assert dirt._best(point, True, places) == 1
+
+
+def test_an_event_has_two_photons_and_no_more():
+    # The dice of two photons are thrown before the event is
+    truth = background.generate("numu-pi0", 3000, seed=9)
+    event = np.repeat(np.arange(3000), np.diff(truth.offsets))
+    assert (np.bincount(event[truth.pdg == 22], minlength=3000) == 2).all()
+
+
+def test_the_chance_is_that_of_a_slow_count():
+    # Again from events inside, put outside one by one
+    truth = background.generate("pi0", 400, seed=6)
+    other = background.generate("numu-pi0", 400, seed=6)
+    rates = [interact.source(background.BEAM[kind]).rate for kind in ("pi0", "numu-pi0")]
+    places, found = dirt.zones(SURROUNDINGS), []
+    active, hall, wall, argon = (np.array(getattr(places, name))
+                                 for name in ("active", "hall", "wall", "argon"))
+    dice = uniforms(4, stream("test", "chance"), 800, 40 * 6).reshape(800, 40, 6)
+    for i in range(800):
+        some, k = (truth, i) if i < 400 else (other, i - 400)
+        rows = slice(some.offsets[k], some.offsets[k + 1])
+        p4, pdg = some.p4[rows], some.pdg[rows]
+        for u in dice[i]:
+            inner = u[0] < places.share
+            box, hole = (argon, active) if inner else (wall, hall)
+            point = box[1:4] + u[1:4] * (box[4:] - box[1:4])
+            if in_box(hole, point):
+                continue
+            aims = [dirt._ahead(tuple(point), tuple(p), places.active) < np.inf for p in p4]
+            muon = any(a for a, c in zip(aims, pdg, strict=True) if abs(c) == 13)
+            survive = [inner or u[4 + j] < np.exp(
+                -dirt._ahead(tuple(point), tuple(p4[r]), places.hall) / places.free - places.vessel)
+                for j, r in enumerate(np.flatnonzero(pdg == 22))]
+            comes = any(s and aims[r] for s, r in
+                        zip(survive, np.flatnonzero(pdg == 22), strict=True))
+            found.append((i < 400, inner, comes and not muon))
+    first, inner, comes = np.array(found).T
+    slow = sum(rate / sum(rates) * part * comes[(first == which) & (inner == where)].mean()
+               for which, rate in ((1, rates[0]), (0, rates[1]))
+               for where, part in ((1, places.share), (0, 1 - places.share)))
+    assert dirt.chance() == pytest.approx(slow, abs=4 * np.sqrt(slow / len(found)) + 0.02 * slow)
 
 
 def test_depths_in_the_wall_fall_with_the_free_path():

@@ -136,15 +136,17 @@ def _volume(box):
 
 @apart
 def _fill(first, last, run, origin, papers, places, energy, vertex, pdg, parent, p4, counts):
-    """Throw each event until a photon may come in."""
+    """Throw each event until a photon may come in; places first, most of them are too deep."""
     rows = np.zeros((ROWS, 6))
     for i in range(first, last):
         state = _start(run[0], run[1], run[2] + np.uint64(i))
         count = 0
         while count == 0:
-            state, e, made = _event(state, origin.table, origin.norm, origin.wanted, papers, rows)
-            state, point, inner = _place(state, places)
-            state, count = _enter(state, rows, made, point, inner, places, True)
+            state, point, inner, luck = _place(state, places)
+            if min(luck) < _best(point, inner, places):
+                state, e, made = _event(state, origin.table, origin.norm, origin.wanted, papers,
+                                        rows)
+                count = _enter(rows, made, point, inner, luck, places, True)
         energy[i] = e
         vertex[i, 0], vertex[i, 1], vertex[i, 2] = point
         _keep(i, rows, count, pdg, parent, p4, counts)
@@ -158,21 +160,33 @@ def _survey(n, word, origin, papers, places):
         state = _start(np.uint64(0), word, np.uint64(i))
         state, _, made = _event(state, origin.table, origin.norm, origin.wanted, papers, rows)
         for _ in range(PLACES):
-            state, point, inner = _place(state, places)
-            state, count = _enter(state, rows, made, point, inner, places, False)
-            found += count > 0
+            state, point, inner, luck = _place(state, places)
+            found += _enter(rows, made, point, inner, luck, places, False) > 0
     return found
 
 
 @njit
 def _place(state, places):
-    """A place outside of the active volume; the flag says whether it is in argon."""
+    """A place outside of the active volume, whether it is in argon, and the luck of two photons."""
     state, u = _next(state)
     inner = u < places.share
+    state, one = _next(state)
+    state, two = _next(state)
     while True:
         state, point = _point(state, places.argon if inner else places.wall)
         if not _contains(places.active if inner else places.hall, point):
-            return state, point, inner
+            return state, point, inner, (one, two)
+
+
+@njit
+def _best(point, inner, places):
+    """How likely a photon gets through at best, straight out of the wall."""
+    if inner:
+        return 1.0
+    deep = 0.0
+    for c in range(3):
+        deep = max(deep, places.hall[1 + c] - point[c], point[c] - places.hall[4 + c])
+    return np.exp(-deep / places.free - places.vessel)
 
 
 @njit
@@ -192,9 +206,9 @@ def _ahead(point, p4, box):
 
 
 @njit
-def _enter(state, rows, count, point, inner, places, write):
+def _enter(rows, count, point, inner, luck, places, write):
     """Count the rows that stay if a photon may come in, else 0; write them if asked to."""
-    comes, muon = 0, False
+    comes, muon, seen = 0, False, 0
     stays = np.zeros(ROWS, np.int64)
     for k in range(count):
         pdg, p4 = int(rows[k, 0]), (rows[k, 2], rows[k, 3], rows[k, 4], rows[k, 5])
@@ -202,23 +216,20 @@ def _enter(state, rows, count, point, inner, places, write):
         if abs(pdg) == 13 and aims:
             muon = True
         if pdg == PHOTON:
-            state, through = _through(state, point, p4, inner, places)
+            through = _through(luck[seen % 2], point, p4, inner, places)
+            seen += 1
             stays[k] = 1 if through and (inner or aims) else 0
             comes += through and aims
             stays[int(rows[k, 1])] |= stays[k]
     if comes == 0 or muon:
-        return state, 0
-    return state, _pack(rows, count, stays) if write else 1
+        return 0
+    return _pack(rows, count, stays) if write else 1
 
 
 @njit
-def _through(state, point, p4, inner, places):
+def _through(u, point, p4, inner, places):
     """Tell whether a photon gets out of the wall and through the vessel."""
-    state, u = _next(state)
-    if inner:
-        return state, True
-    depth = _ahead(point, p4, places.hall) / places.free + places.vessel
-    return state, u < np.exp(-depth)
+    return inner or u < np.exp(-_ahead(point, p4, places.hall) / places.free - places.vessel)
 
 
 @njit
