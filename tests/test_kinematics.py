@@ -230,3 +230,17 @@ def test_mass_and_opening_angle():
     heavy = np.array([np.hypot(105.6, 3000.0), 0, 3000.0, 0])
     assert np.isclose(kinematics.mass(heavy), 105.6)
     assert kinematics.mass(a) == 0
+
+
+def test_limits_with_two_masses():
+    for energy, lepton, target in ((600.0, 105.658, 938.9), (2000.0, 105.658, 938.9)):
+        low, high = kinematics._massive_limits(energy, target, lepton, target)
+        wanted = kinematics.q2_limits(energy, lepton, target)
+        assert low == pytest.approx(float(wanted[0]), rel=1e-8)
+        assert high == pytest.approx(float(wanted[1]), rel=1e-10)
+    # ν at 1 GeV to a Δ of 1232 MeV: from 0, by a slow turn of the angle where momenta sum to zero
+    low, high = kinematics._massive_limits(1000.0, 938.9, 0.0, 1232.0)
+    s = 938.9**2 + 2 * 938.9 * 1000
+    assert low == 0
+    assert high == pytest.approx((s - 938.9**2) * (s - 1232.0**2) / s, rel=1e-12)
+    assert kinematics._massive_limits(300.0, 938.9, 105.658, 1232.0) == (0.0, 0.0)

@@ -166,7 +166,9 @@ class Template:
         return self.background.sum(axis=0)
 
 
-KINDS = ("signal", "gun")  # what an event can be; `Truth.kind` counts in this list
+# What an event can be; `Truth.kind` counts in this list
+KINDS = ("signal", "gun", "pi0", "pi0-coherent", "dirt", "delta-gamma", "nue", "numu", "numu-pi0",
+         "cosmic")
 
 
 @dataclass(frozen=True, eq=False)

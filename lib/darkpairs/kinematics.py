@@ -41,6 +41,23 @@ def _q2_limits(energy, mass, target):
     return target * target * mass**4 / (s * largest), largest
 
 
+@njit
+def _massive_limits(energy, target, lepton, mass):
+    """Smallest and largest Q² of ν + M → lepton + m, M at rest; both 0 below threshold.
+
+    With energies and momenta where the sum of all momenta is zero: Q² = 2k(E ∓ p) − m_ℓ².
+    """
+    s = target * target + 2 * target * energy
+    root = np.sqrt(s)
+    if root <= lepton + mass:
+        return 0.0, 0.0
+    k = target * energy / root
+    e = (s + lepton * lepton - mass * mass) / (2 * root)
+    p = np.sqrt(max(e * e - lepton * lepton, 0.0))
+    near = lepton * lepton / (e + p)  # E − p, which would cancel
+    return 2 * k * near - lepton * lepton, 2 * k * (e + p) - lepton * lepton
+
+
 def q2_limits(energy, mass, target):
     """Return the limits of Q² for ν + M → m + M.
 
