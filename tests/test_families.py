@@ -37,16 +37,19 @@ def test_a_piece_in_the_cone_belongs_and_one_beside_it_does_not():
 
 
 def test_the_cone_is_narrow_for_much_energy():
-    angles = [families._cone(MEV * energy, RULES) for energy in (1, 8, 16, 100, 1e6)]
+    angles = [families._cone(MEV * energy, RULES) for energy in (1, 9.9, 16, 100, 1e6)]
     assert angles[0] == angles[1] == RULES.cone
     assert all(np.diff(angles[1:]) < 0)
     assert angles[-1] == pytest.approx(RULES.tight, rel=1e-4)
 
 
 def test_the_other_photon_of_a_pion_stays_apart():
-    """Below 570 MeV, two photons of a π⁰ open by 2 asin(m/E) or more: m = 134.98 MeV (PDG)."""
+    """Below 570 MeV, two photons of a π⁰ open by 2 asin(m/E) or more: m = 134.98 MeV (PDG).
+
+    So a photon of 30 MeV or more is never taken for a piece, if it starts where the π⁰ was.
+    """
     least = np.degrees(2 * asin(134.98 / 570))
-    assert np.degrees(RULES.cone) < least
+    assert np.degrees(families._cone(30 * MEV, RULES)) < least
     one, two = bent(least / 2, 20), bent(-least / 2, 35)
     owner, _ = choose([piece(one, one), piece(two, two)], [250, 250])
     assert list(owner) == [0, 1]
@@ -66,6 +69,15 @@ def test_a_doubtful_piece_is_turned_to_start_with_another():
     owner, ends = choose([piece((0, 0, 0), (0, -0.2, 1)), wrong], [200, 60])
     assert list(owner) == [0, 1]
     assert ends[1, 3:6] == pytest.approx(np.array([0, 0.4, 1]) / np.hypot(0.4, 1))
+
+
+def test_a_prong_that_parts_late_starts_with_the_other():
+    """Its line comes from the start of the other; the other way round, too."""
+    for first in (0, 1):
+        trunk, late = piece((0, 0, 0), (0, 0, 1)), piece((0, 2.5, 8), (0, 0.3, 1))
+        owner, ends = choose([trunk, late][::1 - 2 * first], [200, 150][::1 - 2 * first])
+        assert list(owner) == [0, 1]
+        assert ends[:, :3] == pytest.approx(0)
 
 
 def test_a_small_first_piece_has_the_shower_behind_it():

@@ -87,7 +87,7 @@ def test_a_shower_is_one_object(electrons):
     """Of pieces, there are many more: this is what joining cures."""
     *_, points, _, found = electrons
     pieces = [np.sum(np.bincount(points.object[points.rows(i)], points.charge[points.rows(i)])
-                     > 2.2e5) for i in range(20)]
+                     > objects.RULES.seed) for i in range(20)]
     assert np.mean(pieces) > 2
     assert np.diff(found.offsets).mean() < 1.4
 
@@ -119,6 +119,7 @@ def test_objects_come_by_falling_charge(pairs):
     found = pairs[-1]
     for i in range(len(found)):
         assert (np.diff(found.charge[found.rows(i)]) <= 0).all()
+    assert (found.charge > 1e5).all()
     assert np.linalg.norm(found.direction, axis=1) == pytest.approx(1)
 
 

@@ -6,7 +6,7 @@ two-eyes.
 A shower is seen in pieces: its photons fly tens of centimetres and leave nothing on their way. A
 piece belongs to the shower in whose cone it lies; the more energy a piece has, the narrower is the
 cone, since fast electrons scatter little, and so do the photons they radiate. The other photon of a
-π⁰ lies farther off: there are at least 28° between the two below 570 MeV. Two pieces that start at
+π⁰ lies farther off: there are at least 27° between the two below 570 MeV. Two pieces that start at
 one place are two prongs of a pair and stay two.
 
 Laws: each piece has one object; a piece in nobody's cone is by itself; what turns with the event
@@ -26,15 +26,16 @@ from darkpairs.starts import _along, _dot, _minus, _unit
 class Rules(NamedTuple):
     """Which pieces belong together, and what is a shower."""
 
-    seed: Given[float, "e⁻", "below, a cluster is a fragment; 8 MeV; our choice"] = 2.2e5
+    seed: Given[float, "e⁻", "below, a cluster is a fragment; 10 MeV; our choice"] = 2.7e5
     share: Given[float, "cm", "starts closer than this are one; our choice"] = 2.5
     doubt: Given[float, "", "of its charge: such an end may be the start as well; ours"] = 0.25
     sure: Given[float, "", "of its charge: such a start is believed; our choice"] = 0.5
-    late: Given[float, "cm", "or so far off, but on a line with it; our choice"] = 6.0
+    late: Given[float, "cm", "or so far off, but on a line with it; our choice"] = 10.0
     beside: Given[float, "cm", "as close the line has to pass; our choice"] = 1.0
+    slant: Given[float, "", "and by so much more for each cm that they are apart; ours"] = 0.1
     apart: Given[float, "", "cosine: prongs open less than this; our choice"] = -0.2
     reach: Given[float, "cm", "of a shower's cone; about ten X0; our choice"] = 150.0
-    cone: Given[float, "rad", "half-angle for a piece of 8 MeV; our choice"] = 0.45
+    cone: Given[float, "rad", "half-angle for a piece of 10 MeV; our choice"] = 0.6
     tight: Given[float, "rad", "the same for a piece without end of energy; our choice"] = 0.3
     wide: Given[float, "rad", "the same for fragments; our choice"] = 0.9
     touch: Given[float, "cm", "fragments so close to a point belong, too; our choice"] = 8.0
@@ -64,20 +65,30 @@ def _turn(row):
 
 
 @njit
+def _late(gap, way, rules):
+    """Tell whether a prong that begins a little way off comes from where another one begins."""
+    far, along = sqrt(_dot(gap, gap)), _dot(gap, way)
+    off = sqrt(max(far * far - along * along, 0.0))
+    return along > 0 and far < rules.late and off < rules.beside + rules.slant * far
+
+
+@njit
 def _near_end(one, turn, two, rules):
     """Tell which end of a piece makes it a prong of another: 0 or 1, or −1 for none.
 
-    It is near the start, or a little way off but on a line with it; and both do not fly apart.
+    It is near the start; or one of both begins a little way off, but on a line with the other's
+    start. Both may not fly apart.
     """
     best, found = rules.share, -1
+    forth = _vector(one, 6 * turn + 3)
     for end in range(2):
-        gap = _minus(_vector(two, 6 * end), _vector(one, 6 * turn))
-        way = _vector(two, 6 * end + 3)
-        far, along = sqrt(_dot(gap, gap)), _dot(gap, way)
-        if _dot(way, _vector(one, 6 * turn + 3)) < rules.apart:
+        gap, way = _minus(_vector(two, 6 * end), _vector(one, 6 * turn)), _vector(two, 6 * end + 3)
+        far = sqrt(_dot(gap, gap))
+        if _dot(way, forth) < rules.apart:
             continue
-        if along > 0 and far < rules.late and far * far - along * along < rules.beside**2:
-            far = min(far, 0.9 * rules.share)
+        if far > rules.share and (_late(gap, way, rules) or _late(
+                (-gap[0], -gap[1], -gap[2]), forth, rules)):
+            far = (0.9 + 0.05 * end) * rules.share
         if far < best:
             best, found = far, end
     return found

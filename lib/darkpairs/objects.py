@@ -53,9 +53,10 @@ def find(points, hits, detector=MICROBOONE, *, rules=RULES, look=LOOK):
     table = np.zeros((room, 14))
     dead = wires.dead(detector)[2].astype(np.int64)
     count = np.zeros(len(points) + 1, dtype=np.int64)
-    charge = np.maximum(points.charge, 0)
-    _all(points.offsets, points.position, charge, label, hits.offsets, hits.plane, hits.wire,
-         hits.charge, hit_label, dead, clusters, rules, look, table, count)
+    places, charge = np.ascontiguousarray(points.position), np.maximum(points.charge, 0)
+    of_hits = map(np.ascontiguousarray, (hits.plane, hits.wire, hits.charge))
+    _all(points.offsets, places, charge, label, hits.offsets, *of_hits, hit_label, dead, clusters,
+         rules, look, table, count)
     table = table[:count[-1]]
     rides = dict(event=points.event, kind=points.kind, weight=points.weight)
     return (Points(**rides, offsets=points.offsets, position=points.position,

@@ -31,7 +31,7 @@ class Look(NamedTuple):
 
     near: Given[float, "cm", "charge up to here says which way a cluster goes; about X0"] = 14.0
     around: Given[float, "cm", "small clusters up to here count, too; our choice"] = 40.0
-    ahead: Given[float, "", "cosine of the cone's half-angle; our choice"] = 0.8
+    ahead: Given[float, "", "cosine of the cone's half-angle; our choice"] = 0.6
     core: Given[float, "cm", "so near there is no before and behind; our choice"] = 1.0
     lead: Given[float, "cm", "of the line through the first centimetres; our choice"] = 5.0
     thin: Given[float, "cm", "from the line, for charge to count; our choice"] = 0.8
