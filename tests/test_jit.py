@@ -17,21 +17,32 @@ import pytest
 from darkpairs import _jit, rng
 
 CALLEE = """
-from darkpairs._jit import njit
+from darkpairs._jit import njit, within
 
 @njit
 def step(x):
     return x + 1
+
+@within
+def leap(x):
+    return x + 1
 """
 CALLER = """
 from darkpairs._jit import apart, njit
-from darkpairs.callee import step
+from darkpairs.callee import leap, step
 
 @njit
 def walk(n):
     x = 0
     for _ in range(n):
         x = step(x)
+    return x
+
+@njit
+def jump(n):
+    x = 0
+    for _ in range(n):
+        x = leap(x)
     return x
 
 def total(n):
@@ -70,6 +81,14 @@ def test_an_edit_in_a_callee_is_seen_and_an_unchanged_package_is_cached(package)
     assert run(package, WALK) == ["10", "1"]
     (package / "callee.py").write_text(CALLEE.replace("x + 1", "x + 2"))
     assert run(package, WALK) == ["20", "0"]
+
+
+def test_lines_of_a_caller_are_not_compiled_by_themselves_and_their_edit_is_seen(package):
+    code = ("from darkpairs.caller import jump; from darkpairs.callee import leap; "
+            "print(jump(10), sum(jump.stats.cache_hits.values()), len(leap.signatures), leap(1))")
+    assert run(package, code) == ["10", "0", "0", "2"]
+    (package / "callee.py").write_text(CALLEE.replace("x + 1", "x + 2"))
+    assert run(package, code) == ["20", "0", "0", "3"]
 
 
 def test_inlined_and_called_kernels_do_not_share_a_cache(package):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs import convolve, noise, response, runs, wires
-from darkpairs._jit import apart, njit
+from darkpairs._jit import apart, njit, within
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.owners import owners
 from darkpairs.traces import Charge
@@ -272,7 +272,7 @@ def _apart(one, other):
     return one[0] != other[0] or one[1] != other[1]
 
 
-@njit
+@within
 def _meet(one, other, reach):
     """Tell whether two blocks share ticks on wires not farther apart than `reach`."""
     return (other[2] < one[2] + one[4] + reach and one[2] - reach < other[2] + other[4]
@@ -309,7 +309,7 @@ def _gather(table, sources, start, adc, pedestal, goal, length, step, sheet, can
             _thin(sheet[w * n:(w + 1) * n], step, canvas[row:row + n // step])
 
 
-@njit
+@within
 def _thin(row, step, thin):
     """Take a row as it is, or its mean around the middle of every second tick and the next one."""
     if step == 1:

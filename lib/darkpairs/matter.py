@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs import tables
-from darkpairs._jit import apart, njit
+from darkpairs._jit import apart, njit, within
 from darkpairs.constants import (
     ALPHA,
     ARGON_MOLAR_MASS,
@@ -329,7 +329,7 @@ def _annihilates(gamma, size):
     return size / 2 / ELECTRON_MASS / (gamma - 1) * _integral(3, 0.5 - root, 0.5 + root, -1)
 
 
-@njit
+@within
 def _place(argon, energy):
     """Row of the table below an energy, and how far the energy is on the way to the next one."""
     at = PER_DECADE / LOG_TEN * log(max(energy, LOWEST) / LOWEST)
@@ -337,7 +337,7 @@ def _place(argon, energy):
     return row, min(at - row, 1.0)
 
 
-@njit
+@within
 def _at(argon, row, part, column):
     """Return one column between two rows."""
     low = argon[row, column]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs import convolve, noise, response, wires
-from darkpairs._jit import apart, njit
+from darkpairs._jit import apart, njit, within
 from darkpairs.detector import MICROBOONE, checked
 from darkpairs.gauss import _below
 from darkpairs.rng import check_seed, stream
@@ -224,7 +224,7 @@ def _find(clouds, counts, groups, halo, grid):
     return blocks
 
 
-@apart
+@within
 def _sum_up(clouds, first, last, groups, loud, factor):
     """Add the charge of clouds to their cells, or wipe these cells if the factor is 0."""
     for k in range(first, last):
@@ -253,7 +253,7 @@ def _bounds(clouds, first, last, counts, groups, halo, cells):
     return low, high
 
 
-@apart
+@within
 def _number(page, blocks, bounds):
     """Number the runs of marked cells of one event, from `blocks` on."""
     low, high = bounds
@@ -300,7 +300,7 @@ def _outline(clouds, counts, groups, halo, grid, blocks, ticks):
         block[7] -= block[6]
 
 
-@apart
+@within
 def _widen(block, low, high, first, halo, count):
     """Make a block of the group of wires from `first` on hold what these wires induce in it."""
     last = min(first + GROUP, count) - 1
@@ -321,7 +321,7 @@ def _shares(middle, sigma, first, shares):
         below = above
 
 
-@apart
+@within
 def _room(sigma):
     """Room for the shares of the widest cloud."""
     widest = 0.0
@@ -356,7 +356,7 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
                              shares, t0, times, canvas)
 
 
-@njit
+@within
 def _add(block, source, length, charge, w0, shares, t0, times, canvas):
     """Add a cloud to one block, as far as it lies there."""
     a, b = max(t0, block[3]), min(t0 + len(times), block[3] + block[5])

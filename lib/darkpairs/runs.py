@@ -13,7 +13,7 @@ same runs; charge is what lies above a straight line.
 
 import numpy as np
 
-from darkpairs._jit import apart, njit
+from darkpairs._jit import apart, njit, within
 
 # Half-way between two samples: weights of the nearest pair, the next one … They are least squares
 # for waves up to 4σ, weighted with a Gaussian of σ = 0.111 per sample, as `deconvolve.FILTERS` has,
@@ -151,7 +151,7 @@ def _line(row, base):
     return first - slope * (base - 1) / 2, slope
 
 
-@njit
+@within
 def _at(row, t, step):
     """Value of a row at tick t; the row's end comes before its beginning."""
     i, n = t // step, len(row)

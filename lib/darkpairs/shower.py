@@ -16,7 +16,7 @@ from math import cos, exp, log, pi, sin, sqrt
 
 import numpy as np
 
-from darkpairs._jit import apart, njit
+from darkpairs._jit import apart, njit, within
 from darkpairs.constants import ALPHA, ELECTRON_MASS, HBARC, SPEED_OF_LIGHT
 from darkpairs.kinematics import _azimuth
 from darkpairs.matter import (
@@ -138,7 +138,7 @@ def _leave(out, n, tally, world, argon, old, energy, particle):
     return _deposit(out, n, tally, world, old[0], old[1], old[2], energy, length, old[6], particle)
 
 
-@apart
+@within
 def _photon(state, stack, top, out, n, tally, world, argon, papers, particle):
     """Fly a photon to where it meets something, and lay what comes of it."""
     at = stack[top]
@@ -166,7 +166,7 @@ def _photon(state, stack, top, out, n, tally, world, argon, papers, particle):
     return state, top, n
 
 
-@apart
+@within
 def _charged(state, stack, top, out, n, tally, world, argon, papers, particle):
     """Step an electron or positron to a single event, its end or the end of the argon."""
     at = stack[top]
@@ -209,7 +209,7 @@ def _charged(state, stack, top, out, n, tally, world, argon, papers, particle):
     return state, top, n
 
 
-@apart
+@within
 def _single(state, stack, top, old, kind, energy, rates, papers):
     """Choose what happens to an electron or positron in flight, and let it happen."""
     state, u = _next(state)

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from darkpairs import tables
-from darkpairs._jit import apart, njit
+from darkpairs._jit import njit, within
 from darkpairs.constants import (
     ARGON_MOLAR_MASS,
     CHARGED_PION_MASS,
@@ -235,7 +235,7 @@ def _go(mover, way, mass):
     mover[7] += way * slowness / SPEED_OF_LIGHT
 
 
-@apart
+@within
 def _collide(state, mover, mass, mean, xi, stack, out, n, tally, world, argon, papers, particle):
     """Take what a step costs; return what stays where the mover is, and what fast electrons take.
 
@@ -269,7 +269,7 @@ def _collide(state, mover, mass, mean, xi, stack, out, n, tally, world, argon, p
                               papers, particle)
 
 
-@njit
+@within
 def _knock(state, mover, energy, kinetic, stack, out, n, tally, world, argon, papers, particle):
     """Let an electron fly that was at rest; energy and momentum tell its angle to the mover."""
     momentum = sqrt(mover[6] * (2 * energy - mover[6]))  # p² = T (2E − T)
@@ -292,7 +292,7 @@ def _put(stack, kind, mover, way, kinetic):
     return np.int64(1)
 
 
-@apart
+@within
 def _step(state, sort, mover, length, rate, stack, out, n, tally, world, argon, papers, liquid,
           particle):
     """Go one step: half the way, lose energy and be deflected, then the other half."""
@@ -319,7 +319,7 @@ def _step(state, sort, mover, length, rate, stack, out, n, tally, world, argon, 
     return state, n
 
 
-@apart
+@within
 def _follow(state, sort, mover, free, stack, out, n, tally, world, argon, papers, liquid, fates,
             particle):
     """Follow a track until it stops, leaves the argon or has gone its free way; say which."""
@@ -348,7 +348,7 @@ def _follow(state, sort, mover, free, stack, out, n, tally, world, argon, papers
             return state, n, STRUCK
 
 
-@apart
+@within
 def _stop_muon(state, charge, mover, stack, out, n, tally, world, argon, papers, fates, particle):
     """A muon at rest: its electron, with the time it takes, or its capture."""
     life = fates.muon_life
@@ -367,7 +367,7 @@ def _stop_muon(state, charge, mover, stack, out, n, tally, world, argon, papers,
     return _cascade(state, stack, top, out, n, tally, world, argon, papers, particle)
 
 
-@apart
+@within
 def _track(state, sort, charge, mover, stack, out, n, tally, world, argon, papers, liquid, fates,
            particle):
     """Follow a μ, π or p and all that comes of it.

@@ -19,7 +19,7 @@ nothing.
 import numpy as np
 
 from darkpairs import matter
-from darkpairs._jit import apart, spread
+from darkpairs._jit import apart, spread, within
 from darkpairs.constants import (
     CHARGED_PION_MASS,
     ELECTRON_MASS,
@@ -220,7 +220,7 @@ def _events(first, last, out, sums, stack, seed, stream, number, cuts, movers, w
     return last, n, False
 
 
-@apart
+@within
 def _one(state, one, mover, stack, out, n, tally, world, argon, papers, liquid, fates):
     """Run one particle; return the rows so far, −1 for a full stack."""
     kind, mass, charge, place, energy = one[0], one[1], one[2], one[3], one[4]
