@@ -208,6 +208,17 @@ def test_small_or_unlabelled_charge_makes_no_object(pairs):
         assert (labelled.hit_object == seen.NONE).all()
 
 
+def test_a_single_point_is_a_track_without_length():
+    points = seen.Points(event=[4], kind=[0], weight=[1], offsets=[0, 1], position=[[50, 2, 700]],
+                         charge=[1e6], object=[0], hit_offsets=[0, 1], hit_object=[0])
+    hits = seen.Hits(event=[4], kind=[0], weight=[1], offsets=[0, 1], plane=[2], wire=[2333],
+                     first=[1700], ticks=[20], tick=[1710.0], width=[3.0], charge=[1e6],
+                     noise=[1e3], owner_start=[0, 1], owner=[-1], fraction=[1.0])
+    _, found = objects.find(points, hits)
+    assert found.start == pytest.approx(np.array([[50, 2, 700]]))
+    assert (found.shower[0], found.length[0], found.charge[0]) == (0, 0, 1e6)
+
+
 def test_many_hits_are_no_trouble(pairs):
     """All twelve events eight times over the chamber, as one event: it takes all of them."""
     _, _, hits, points, _, found = pairs

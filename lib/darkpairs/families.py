@@ -217,9 +217,12 @@ def _gather(lumps, begin, place, seeds, ends, chosen, rules):
 
     Fragments go to the seed whose start sees them under the smallest angle, or that they touch.
     """
-    owner = np.full(len(lumps), -1)
+    owner, reach = np.full(len(lumps), -1), np.zeros(len(seeds))
     for s in range(len(seeds)):
         owner[seeds[s]] = chosen[s]
+        for k in range(begin[seeds[s]], begin[seeds[s] + 1]):
+            a = _minus(_vector(place[k], 0), _vector(lumps[seeds[s]], 0))
+            reach[s] = max(reach[s], _dot(a, a))
     for c in range(len(lumps)):
         if owner[c] >= 0 or not lumps[c, 3] > 0:
             continue
@@ -231,16 +234,23 @@ def _gather(lumps, begin, place, seeds, ends, chosen, rules):
                 if angle < best:
                     best, owner[c] = angle, chosen[s]
         if owner[c] < 0:
-            owner[c] = _nearest(_vector(lumps[c], 0), begin, place, seeds, rules.touch)
+            owner[c] = _nearest(_vector(lumps[c], 0), lumps, reach, begin, place, seeds,
+                                rules.touch)
             owner[c] = chosen[owner[c]] if owner[c] >= 0 else -1
     return owner
 
 
 @apart
-def _nearest(at, begin, place, seeds, touch):
-    """Find the seed with a point closer than `touch`, −1 if there is none."""
+def _nearest(at, lumps, reach, begin, place, seeds, touch):
+    """Find the seed with a point closer than `touch`, −1 if there is none.
+
+    `reach` is how far, squared, the points of each seed are from its middle.
+    """
     best, found = touch * touch, -1
     for s in range(len(seeds)):
+        a = _minus(_vector(lumps[seeds[s]], 0), at)
+        if sqrt(_dot(a, a)) > sqrt(reach[s]) + touch:
+            continue
         for k in range(begin[seeds[s]], begin[seeds[s] + 1]):
             a = _minus(_vector(place[k], 0), at)
             if _dot(a, a) < best:
