@@ -19,7 +19,7 @@ FLOORS = {
                "tables", "model", "detector", "traces", "seen", "wires", "response",
                "noise", "convolve", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
-    "truth": ["rates", "signal", "upstream", "gun"],
+    "truth": ["rates", "signal", "upstream", "gun", "density", "cocktail", "uncertain", "weights"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
     "reco": ["owners", "deconvolve"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
