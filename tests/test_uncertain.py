@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from darkpairs import batches, gun, model, signal, uncertain
+from darkpairs import batches, gun, uncertain
 from darkpairs.uncertain import BEAM, PAPERS, Kind, Section
 
-NOTE = model.BENCHMARKS["note"]
 ENERGIES = np.array([150.0, 400.0, 823.0, 1700.0, 2400.0, 5000.0])
 
 
 @pytest.fixture(scope="module")
 def events():
     """Signal at the energies above: on argon, then on protons."""
-    truth = signal.generate(NOTE, 400, seed=1, regime="both")
-    argon = truth.pdg[truth.offsets[:-1]] > 3000
-    rows = np.concatenate([np.flatnonzero(argon)[:6], np.flatnonzero(~argon)[:6]])
-    some = batches.select(truth, rows)
-    return batches.Truth(**{name: np.tile(ENERGIES, 2) if name == "e_nu" else getattr(some, name)
-                            for name in batches.Truth.SHAPES})
+    n = 2 * len(ENERGIES)
+    pdg = np.array([[1000180400, 5915, 5914, 11, -11]] * 6 + [[2212, 5915, 5914, 11, -11]] * 6)
+    return batches.Truth(
+        event=np.arange(n), kind=np.zeros(n), weight=np.ones(n), vertex=np.zeros((n, 3)),
+        e_nu=np.tile(ENERGIES, 2), offsets=np.arange(0, 5 * n + 1, 5), pdg=pdg.ravel(),
+        p4=np.ones((5 * n, 4)), start=np.zeros((5 * n, 3)), time=np.zeros(5 * n),
+        parent=np.tile([-1, -1, 1, 1, 1], n))
 
 
 def test_sizes_are_those_of_the_papers_at_every_energy(events):
@@ -82,7 +82,20 @@ def test_a_new_kind_joins_with_a_paper_of_its_own(events):
 def test_nobody_is_certain_by_being_forgotten(events):
     with pytest.raises(ValueError, match="no paper says what is uncertain about 'signal'"):
         uncertain.modes(events, papers={"gun": Kind("")})
-    assert set(PAPERS) <= set(batches.KINDS)
+    assert set(batches.KINDS) <= set(PAPERS)
+
+
+def test_the_first_lepton_tells_the_flavour():
+    papers = {"gun": Kind(uncertain.LEPTON)}
+    shots = [gun.shoot(pdg, 500.0) for pdg in (11, -13, 11, 13)]
+    sizes = uncertain.sizes(batches.Truth(**{
+        name: np.full(4, 500.0) if name == "e_nu" else getattr(batches.concatenate(shots), name)
+        for name in batches.Truth.SHAPES}), papers=papers)
+    nue, numu = (float(uncertain.kaons(500.0, flavour)) for flavour in ("nue", "numu"))
+    assert np.allclose(sizes["kaon_plus"], BEAM.kaon_plus * np.array([nue, 0, nue, numu]))
+    assert np.allclose(sizes["pion_minus"], BEAM.pion_minus * np.array([0, 1 - numu, 0, 0]))
+    with pytest.raises(ValueError, match="wanted the lepton of the interaction first"):
+        uncertain.modes(gun.shoot(22, 100.0), papers=papers)
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -27,14 +27,20 @@ class Section(NamedTuple):
     holds: float = 0.0  #: only events with a particle of this PDG code; 0 for all
 
 
+LEPTON = "lepton"  # for `Kind.flavour`: that of the first particle, the lepton of the interaction
+LEPTONS = {11: "nue", 12: "nue", 13: "numu", 14: "numu",
+           -11: "nuebar", -12: "nuebar", -13: "numubar", -14: "numubar"}  # PDG codes
+
+
 class Kind(NamedTuple):
     """What is uncertain about the events of a kind."""
 
-    flavour: str  #: of the neutrino, as in `flux.FLAVOURS`; empty if no neutrino of the beam did it
+    flavour: str  #: as in `flux.FLAVOURS`, or ``LEPTON``; empty if no neutrino of the beam did it
     sections: tuple = ()  #: of `Section`
 
 
-# Who is not here is refused by `universes`: nothing is certain by being forgotten
+# Sizes before any sideband is asked. Who is not here is refused: nothing is certain by being
+# forgotten
 PAPERS = {
     "gun": Kind(""),
     "signal": Kind("numu", (
@@ -43,6 +49,16 @@ PAPERS = {
         # free protons or bound ones, see `upscatter`: the Pauli factor alone takes a quarter
         Section("signal on protons", 0.25, holds=2212.0),
     )),
+    # π⁰ without a muon: 20 to 30 % (arXiv:2110.00409); measured to 16 % (arXiv:2205.07943)
+    "pi0": Kind(LEPTON, (Section("resonances, neutral current", 0.25),)),
+    "pi0-coherent": Kind(LEPTON, (Section("coherent pions", 0.5),)),  # our choice
+    "delta-gamma": Kind(LEPTON, (Section("resonances, neutral current", 0.25),
+                                 Section("photons of the Δ", 0.08))),  # 0.55 to 0.65 %, PDG 2024
+    "numu-pi0": Kind(LEPTON, (Section("resonances, charged current", 0.2),)),  # our choice
+    "numu": Kind(LEPTON, (Section("charged current", 0.15),)),  # our choice
+    "nue": Kind(LEPTON, (Section("charged current", 0.15),)),  # the same law as for ν_μ
+    "dirt": Kind("numu", (Section("dirt", 0.5),)),  # 25 to 100 %, arXiv:2110.00409
+    "cosmic": Kind("", (Section("cosmic muons", 0.1),)),  # measured between spills; our choice
 }
 
 
@@ -84,9 +100,10 @@ def _checked(beam, papers):
     if not all(0 <= size < np.inf for size in sizes) or not beam.common <= 1:
         raise ValueError(f"{beam} and sections of sizes {sizes[len(beam):]}; wanted numbers ≥ 0, "
                          "and a common share ≤ 1")
-    strange = {kind.flavour for kind in papers.values()} - {"", *HADRONS}
+    strange = {kind.flavour for kind in papers.values()} - {"", LEPTON, *HADRONS}
     if strange:
-        raise ValueError(f"flavours {sorted(strange)}; wanted {', '.join(HADRONS)} or none")
+        raise ValueError(f"flavours {sorted(strange)}; wanted {', '.join(HADRONS)}, "
+                         f"{LEPTON} or none")
 
 
 def modes(truth, *, beam=BEAM, papers=PAPERS):
@@ -112,13 +129,27 @@ def modes(truth, *, beam=BEAM, papers=PAPERS):
             raise ValueError(f"no paper says what is uncertain about {KINDS[k]!r}; there are "
                              f"{', '.join(papers)}")
         paper, rows = papers[KINDS[k]], np.flatnonzero(truth.kind == k)
-        flux = _flux_modes(truth.e_nu[rows], paper.flavour, beam) if paper.flavour else {}
-        for name, size in flux.items():
-            moved.setdefault(name, np.zeros(len(truth)))[rows] += size
+        for flavour, mine in _flavours(truth, rows, paper.flavour).items():
+            for name, size in _flux_modes(truth.e_nu[mine], flavour, beam).items():
+                moved.setdefault(name, np.zeros(len(truth)))[mine] += size
         for section in paper.sections:
             held = rows[_holds(truth, section.holds)[rows]] if section.holds else rows
             moved.setdefault(section.name, np.zeros(len(truth)))[held] += section.size
     return list(moved), np.array(list(moved.values())).reshape(len(moved), len(truth))
+
+
+def _flavours(truth, rows, flavour):
+    """Return which of some events came of which flavour, a dict of ndarray of int."""
+    if flavour != LEPTON:
+        return {flavour: rows} if flavour else {}
+    first = truth.pdg[truth.offsets[rows]]
+    strange = sorted(set(first.tolist()) - set(LEPTONS))
+    if strange:
+        raise ValueError(f"events that begin with particles of PDG codes {strange}; wanted the "
+                         "lepton of the interaction first")
+    codes = [(code, rows[first == code]) for code in LEPTONS]
+    return {name: np.concatenate([found for code, found in codes if LEPTONS[code] == name])
+            for name in HADRONS}
 
 
 def _holds(truth, pdg):
