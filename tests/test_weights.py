@@ -16,10 +16,10 @@ FEW = (Part(120.0, 3.0, 30.0, 2.0), Part(160.0, 3.0, 30.0, 2.0), Part(230.0, 0.5
        Part(300.0, 0.5, 30.0, 2.0), Part(190.0, 3.0, 500.0, 2.0), Part(260.0, 3.0, 1250.0, 2.0),
        Part(420.0, 0.5, 500.0, 2.0), Part(600.0, 0.5, 1250.0, 2.0))
 POINTS = {
-    "light, Δ = 3": broad(m5=140.0, delta=3.0, m_zprime=30.0, vmu5=1e-4),
-    "light, Δ = 0.5": broad(m5=265.0, delta=0.5, m_zprime=30.0, vmu5=1e-4),
-    "heavy, Δ = 3": broad(m5=210.0, delta=3.0, m_zprime=800.0, vmu5=1e-2),
-    "heavy, Δ = 0.5": broad(m5=480.0, delta=0.5, m_zprime=800.0, vmu5=1e-2),
+    "light-3": broad(m5=140.0, delta=3.0, m_zprime=30.0, vmu5=1e-4),
+    "light-half": broad(m5=265.0, delta=0.5, m_zprime=30.0, vmu5=1e-4),
+    "heavy-3": broad(m5=210.0, delta=3.0, m_zprime=800.0, vmu5=1e-2),
+    "heavy-half": broad(m5=480.0, delta=0.5, m_zprime=800.0, vmu5=1e-2),
 }
 
 
@@ -64,7 +64,7 @@ def test_weighted_pairs_are_those_of_a_dedicated_sample(mixed, name):
     assert abs(weight.sum() / own.weight.sum() - 1) < 3 * error
 
 
-@pytest.mark.parametrize("name", ["light, Δ = 3", "heavy, Δ = 0.5"])
+@pytest.mark.parametrize("name", ["light-3", "heavy-half"])
 def test_two_observables_together(mixed, name):
     """Opening angle of soft and of hard pairs: a weight in each by itself would miss it."""
     truth, made = mixed
@@ -91,7 +91,7 @@ def test_a_sample_weighted_to_its_own_model_is_what_it_was(name):
 
 def test_each_event_is_weighted_by_itself(mixed):
     truth, made = mixed
-    point = POINTS["light, Δ = 3"]
+    point = POINTS["light-3"]
     whole = weights.signal(truth, point, source=FEW, made=made)
     assert np.array_equal(weights.density(batches.select(truth, slice(40, 90)), source=FEW),
                           made[40:90])
@@ -124,7 +124,7 @@ def test_few_effective_events_are_told(mixed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         weights.signal(truth, far, source=FEW, made=made, enough=0)
-        weights.signal(truth, POINTS["light, Δ = 3"], source=FEW, made=made)
+        weights.signal(truth, POINTS["light-3"], source=FEW, made=made)
 
 
 def test_effective_events():
@@ -138,13 +138,13 @@ def test_wrong_sources_and_targets_are_refused(mixed):
     truth, made = mixed
     few = batches.select(truth, slice(0, 32))
     with pytest.raises(ValueError, match="a ν_h that the source does not make, such as"):
-        weights.signal(few, POINTS["light, Δ = 3"])  # the whole cocktail did not make it
+        weights.signal(few, POINTS["light-3"])  # the whole cocktail did not make it
     with pytest.raises(ValueError, match=r"Z′ of 60 MeV; it has 16 pairs .* those of 30 MeV"):
         weights.signal(few, broad(m5=200.0, delta=3.0, m_zprime=60.0, vmu5=1e-4), source=FEW)
     with pytest.raises(ValueError, match="are no signal; wanted signal events alone"):
-        weights.signal(gun.pair((100.0, 100.0), 0.1), POINTS["light, Δ = 3"])
+        weights.signal(gun.pair((100.0, 100.0), 0.1), POINTS["light-3"])
     with pytest.raises(ValueError, match="16000 events; wanted those of the source"):
-        weights.signal(truth, POINTS["light, Δ = 3"], source=FEW, made=made[1:])
+        weights.signal(truth, POINTS["light-3"], source=FEW, made=made[1:])
 
 
 @pytest.fixture(scope="module")
