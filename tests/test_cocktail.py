@@ -67,7 +67,7 @@ def test_density_is_the_sum_over_parts_by_their_share(few):
         for part in FEW:
             rate = signal.expected_events(part.model, pot=1.0)
             slow += part.events / 7 * float(density.of(part.model, seen[i:i + 1])[0]) / rate
-        assert np.isclose(found[i], slow, rtol=1e-12)
+        assert np.isclose(found[i], slow, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("k", [0, 1, 2, 3])
