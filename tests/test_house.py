@@ -19,8 +19,12 @@ FLOORS = {
                "tables", "model", "detector", "traces", "seen", "record", "wires", "response",
                "noise", "gauss", "convolve", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
+<<<<<<< HEAD
     "truth": ["rates", "signal", "upstream", "gun", "fermi", "delta", "quasielastic", "coherent",
               "strike", "interact", "dirt", "cosmic", "background"],
+=======
+    "truth": ["rates", "signal", "upstream", "gun", "density", "cocktail", "uncertain", "weights"],
+>>>>>>> eb439528d16e6f15339ce00ff9949e5c6bd5b02a
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
     "reco": ["owners", "runs", "deconvolve", "hits", "clusters", "prongs", "triples", "matching",
              "projective", "neighbours", "forks", "tiles", "unmix", "tomographic", "starts",
