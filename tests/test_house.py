@@ -19,19 +19,15 @@ FLOORS = {
                "tables", "model", "detector", "traces", "seen", "record", "wires", "response",
                "noise", "gauss", "convolve", "likelihood", "nuisance"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
-<<<<<<< HEAD
     "truth": ["rates", "signal", "upstream", "gun", "fermi", "delta", "quasielastic", "coherent",
-              "strike", "interact", "dirt", "cosmic", "background"],
-=======
-    "truth": ["rates", "signal", "upstream", "gun", "density", "cocktail", "uncertain", "weights"],
->>>>>>> eb439528d16e6f15339ce00ff9949e5c6bd5b02a
+              "strike", "interact", "dirt", "cosmic", "background", "density", "cocktail",
+              "uncertain", "weights"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
     "reco": ["owners", "runs", "deconvolve", "hits", "clusters", "prongs", "triples", "matching",
              "projective", "neighbours", "forks", "tiles", "unmix", "tomographic", "starts",
              "shapes", "families", "objects", "calorimetry", "legs", "origins", "observables"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
-    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views",
-             "scenes"],
+    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views", "scenes"],
 }
 GRANTED = {
     "ground": [],
