@@ -12,7 +12,7 @@ does not tell from which ν_h it came. So the density of pairs is an integral ov
 where E_ν and Q² follow from p, as the nucleus was at rest; and with a decay that makes the pair's
 mass as g(s) ds and spreads over both spheres of directions as w, of mean 1, it is
 
-    ρ = g(s) m_h / (4π)² k |q| ∫ dE ∫ dβ F w(p, q, e⁻)   per d³q/E_q, ds and dΩ of the electron,
+    ``ρ = g(s) m_h / (4π)² k |q| ∫ dE ∫ dβ F w(p, q, e⁻)``  per d³q/E_q, ds and dΩ of the electron,
 
 k being the momentum of the pair at rest and β the turn of p around q. A real Z′ has one mass, so
 g ds is 1 there, and pairs of different real Z′ never meet. Last a share: how many of those ν_h that

@@ -118,7 +118,7 @@ def spread_of_sum(power, n, base):
     """Return the error of a sum of ticks of noise, in errors of one tick.
 
     Noise that went through a filter hangs together from tick to tick: with the power P(f), a sum
-    with weights w has the variance Σ_f P |w(f)|², as one tick has Σ_f P.
+    with weights w has the variance ``Σ_f P |w(f)|²``, as one tick has Σ_f P.
 
     Parameters
     ----------

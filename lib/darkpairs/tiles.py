@@ -61,7 +61,7 @@ def frame(detector, width):
     dead : ndarray (blocks, 3) of int64
         First dead wire, last plus one, and how many there are, for each block.
     shift, reach : float
-        place u + place v − place w, and largest |place v − place u|, in wires.
+        ``place u + place v − place w``, and largest ``|place v − place u|``, in wires.
     """
     count = np.array([-(-n // width) for n in wires.counts(detector)])
     begin = np.concatenate([[0], np.cumsum(count)])
