@@ -83,9 +83,9 @@ def _source(kind, papers):
         for channel, target in _ways(kind, name):
             found = _survey(np.uint64(stream("interact", name)), channel, target, FLAVOURS[name],
                             beam.edges[used], width[used], counts, papers, norm, kind.wanted)
-            whats = np.array([[channel, target, FLAVOURS[name]]]).T * np.ones(len(used))
+            kinds = np.array([[channel, target, FLAVOURS[name]]]).T * np.ones(len(used))
             parts.append(np.vstack([height[used] * width[used], beam.edges[used], width[used],
-                                    _ceilings(found[:, 1]), whats, found[:, 0]]))
+                                    _ceilings(found[:, 1]), kinds, found[:, 0]]))
     columns = np.concatenate(parts, axis=1)
     weight, ceiling, mean = columns[[0, 3, -1]]
     rate = float((weight * mean).sum())
