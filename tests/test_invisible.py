@@ -124,7 +124,7 @@ def test_two_body_widths_are_those_of_the_traces(majorana):
         square = np.einsum("ij,mjk,kl,nli,mn", slash(k_b, b), vertex, slash(k_c, -c), vertex, spins)
         slow = (1.5 * coupling) ** 2 * square.real / 3 * p / (8 * pi * zprime**2)
         # Majorana: ν_b ν_c is one state, not two, and two alike count half
-        assert np.isclose(fast[name], slow * count / (1 + majorana), rtol=1e-12), name
+        assert np.isclose(fast[name], slow * count / (1 + majorana), rtol=1e-12, atol=0), name
     for a, content in ((0, known), (40, 0.6)):
         p = sqrt((heavy**2 - (a + zprime) ** 2) * (heavy**2 - (a - zprime) ** 2)) / (2 * heavy)
         k, q = np.array([sqrt(p**2 + a**2), 0, 0, p]), np.array([sqrt(p**2 + zprime**2), 0, 0, -p])
@@ -133,17 +133,17 @@ def test_two_body_widths_are_those_of_the_traces(majorana):
                            slash(np.array([heavy, 0, 0, 0]), heavy), vertex, spins)
         slow = (1.5 * 0.7 * content) ** 2 * square.real / 2 * p / (8 * pi * heavy**2)
         fast = invisible._emission_width(paper, invisible.LIGHT if a else invisible.KNOWN)
-        assert np.isclose(fast, slow, rtol=1e-12)
+        assert np.isclose(fast, slow, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("majorana", [0, 1])
 def test_emission_is_that_of_the_visible_decays(majorana):
     paper = point(m_zprime=100.0, majorana=majorana)
     fast = invisible._emission_width(paper, invisible.LIGHT)
-    assert np.isclose(fast, decay.emission_width(paper, 100.0**2), rtol=1e-14)
+    assert np.isclose(fast, decay.emission_width(paper, 100.0**2), rtol=1e-14, atol=0)
     single = model.replace(model.BENCHMARKS["light-140"], dark="full", majorana=majorana)
     fast = invisible._emission_width(single, invisible.KNOWN)
-    assert np.isclose(fast, decay.emission_width(single, 30.0**2), rtol=1e-14)
+    assert np.isclose(fast, decay.emission_width(single, 30.0**2), rtol=1e-14, atol=0)
 
 
 def as_z_boson(m4, **options):
@@ -165,10 +165,10 @@ def test_heavy_neutral_lepton_into_three_neutrinos(majorana):
     # (1 + δ_αβ) G² m⁵ |U|²/768π³ for ν_α ν_β ν̄_β (arXiv:1805.08567, Section 3.1); here α = β
     fermi = 2 * FERMI_CONSTANT**2 * 100.0**5 / (768 * pi**3)
     width = invisible.widths(as_z_boson(100.0, majorana=majorana), 0.0)["3nu"]
-    assert np.isclose(width, fermi * (1 + majorana), rtol=1e-5)
+    assert np.isclose(width, fermi * (1 + majorana), rtol=1e-5, atol=0)
     # The muon's G² m⁵/192π³: half its coupling, two equal diagrams (Fierz), two equal daughters
     muon = FERMI_CONSTANT**2 * 100.0**5 / (192 * pi**3)
-    assert np.isclose(fermi, muon * (1 / 2) ** 2 * 2**2 / 2, rtol=1e-12)
+    assert np.isclose(fermi, muon * (1 / 2) ** 2 * 2**2 / 2, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("majorana", [0, 1])
@@ -179,7 +179,7 @@ def test_two_massless_daughters_are_one(majorana, m_zprime):
     _, light, known = invisible.contents(pair)
     one = model.replace(pair, ud_light=0.0, umu_heavy=sqrt(light**2 + known**2) / 0.7)
     both, single = invisible.widths(pair, 0.01), invisible.widths(one, 0.01)
-    assert np.isclose(sum(both.values()), single["3nu"], rtol=1e-12)
+    assert np.isclose(sum(both.values()), single["3nu"], rtol=1e-12, atol=0)
     shares = np.array([factorial(3) / factorial(n) / factorial(3 - n)
                        * light ** (2 * n) * known ** (6 - 2 * n) for n in (3, 2, 1, 0)])
     assert np.allclose(np.array(list(both.values())) / single["3nu"], shares / shares.sum())
@@ -246,10 +246,10 @@ def test_chains_share_out_the_real_zprime(majorana):
     made = (invisible._emission_width(paper, invisible.LIGHT)
             + invisible._emission_width(paper, invisible.KNOWN))
     alone = invisible.widths(paper, 0.0)
-    assert np.isclose(sum(alone.values()), made, rtol=1e-12)
+    assert np.isclose(sum(alone.values()), made, rtol=1e-12, atol=0)
     shared = invisible.widths(paper, 3 * dark)
     for channel, width in shared.items():
-        assert np.isclose(width, alone[channel] / 4, rtol=1e-12)
+        assert np.isclose(width, alone[channel] / 4, rtol=1e-12, atol=0)
 
 
 def test_the_real_zprime_is_the_pole_of_the_virtual_one():
@@ -259,7 +259,7 @@ def test_the_real_zprime_is_the_pole_of_the_virtual_one():
     coupling = 1.5**2 * 0.7 * (0.7 * 0.2) ** 3
     mass = np.sqrt(120.0**2 - 120j * gamma)
     wide = coupling**2 / 2 * slow_width(200.0, mass, (0, 0, 0), 0, (120, 120))
-    assert np.isclose(invisible.widths(paper, visible)["3nu"], wide, rtol=0.03)
+    assert np.isclose(invisible.widths(paper, visible)["3nu"], wide, rtol=0.03, atol=0)
 
 
 def test_three_light_neutrinos_outdo_pairs_a_million_times():

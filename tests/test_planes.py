@@ -19,7 +19,7 @@ def test_the_models_of_a_slice_share_all_but_the_mass():
         for point, mass in zip(plane.models, MASSES, strict=True):
             assert point.m_heavy == mass
             assert np.isclose((mass - point.m_light) / point.m_light, delta, rtol=1e-12)
-            assert np.isclose(model.v_production(point) ** 2, planes.UNIT, rtol=1e-12)
+            assert np.isclose(model.v_production(point) ** 2, planes.UNIT, rtol=1e-12, atol=0)
             shared = point._replace(m_heavy=first.m_heavy, m_light=first.m_light)
             assert np.array_equal(shared, first, equal_nan=True)
 
@@ -39,7 +39,7 @@ def test_the_models_of_the_focused_search():
     assert (plane.name, plane.coupling) == ("m_Z′ = 30 MeV", "|U_μ4|²")
     for point, mass in zip(plane.models, MASSES, strict=True):
         assert (point.m_heavy, point.m_light, point.m_zprime) == (mass, 0.0, 30.0)
-        assert np.isclose(point.umu_light**2, planes.UNIT, rtol=1e-12)
+        assert np.isclose(point.umu_light**2, planes.UNIT, rtol=1e-12, atol=0)
         assert point.majorana == 1.0
     assert planes.focused().masses[0] > 30.0
     assert planes.broad(0.5, 30.0, masses=MASSES, majorana=True).models[0].majorana == 1.0
@@ -93,7 +93,7 @@ def test_crossing_on_a_surface_that_is_known():
     fine = planes.broad(3.0, 100.0, masses=MASSES)
     parabola = (fine.squares / np.array([1e-9, 1e-6, 1e-3])[:, None]) ** 2
     found = planes.crossing(fine, parabola, 5.99)
-    assert np.allclose(found, [5.99**0.5 * x for x in (1e-9, 1e-6, 1e-3)], rtol=3e-3)
+    assert np.allclose(found, [5.99**0.5 * x for x in (1e-9, 1e-6, 1e-3)], rtol=3e-3, atol=0)
 
 
 def test_crossing_takes_the_lowest_rise_and_no_fall():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import test_seen
 from darkpairs.traces import Arrivals, Charge, Deposits, Waveforms, check_clouds
 
 RIDE = dict(event=[3, 4], kind=[0, 1], weight=[1.0, 2.0])
@@ -18,7 +19,8 @@ WAVEFORMS = dict(**RIDE, offsets=[0, 1, 2], plane=[0, 2], wire=[10, 20], tick=[1
 CHARGE = dict(**RIDE, offsets=[0, 1, 2], plane=[0, 2], wire=[10, 20], tick=[100, 200],
               ticks=[3, 4], noise=[300.0, 250.0], start=[0, 3, 7], electrons=np.arange(7),
               owner_start=[0, 1, 3], owner=[0, -1, 1], fraction=[1.0, 0.4, 0.6])
-BATCHES = [(Deposits, DEPOSITS), (Arrivals, ARRIVALS), (Waveforms, WAVEFORMS), (Charge, CHARGE)]
+BATCHES = [(Deposits, DEPOSITS), (Arrivals, ARRIVALS), (Waveforms, WAVEFORMS), (Charge, CHARGE),
+           *test_seen.BATCHES]
 
 
 @pytest.mark.parametrize(("sort", "fields"), BATCHES, ids=lambda x: getattr(x, "__name__", ""))

@@ -142,14 +142,6 @@ def table(*papers):
     return rows
 
 
-def effective(weight):
-    """Return how many events of one weight would scatter as little: (Σw)²/Σw²."""
-    weight = np.asarray(weight, dtype=np.float64)
-    if not (weight >= 0).all() or not weight.any():
-        raise ValueError("weights must be ≥ 0, and not all of them 0")
-    return float(weight.sum() ** 2 / (weight**2).sum())
-
-
 def lost(truth, *, loss=LOSS):
     """Tell which events have a photon that is likely to be lost, ndarray (n,) of bool."""
     body, event = _body(), np.repeat(np.arange(len(truth)), np.diff(truth.offsets))
