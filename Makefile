@@ -15,7 +15,7 @@ quick: environment  ## the same with small samples
 	@$(BIN)/python tools/book.py --profile quick
 
 test: environment  ## test the library, the chapters and, where they exist, site and browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 browser: environment  ## only the tests that need Chromium, and none of them may be skipped
 	@DARKPAIRS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
@@ -35,11 +35,14 @@ mutants: environment  ## break each law once and see that a test notices; MINUTE
 key-numbers: environment  ## print reference lines for the key numbers of the last build
 	@$(BIN)/python tools/key_numbers.py
 
+samples: environment  ## make the samples of the book; PROFILE=quick: small ones
+	@$(BIN)/python -m darkpairs.samples produce --profile $(or $(PROFILE),full)
+
 lock: environment  ## solve requirements.lock anew from pyproject.toml
 	@$(BIN)/python tools/lock.py
 
 clean:  ## remove all that was built, but not .venv
 	@$(PYTHON) tools/clean.py
 
-.PHONY: help environment book quick test browser serve bench lint mutants key-numbers lock clean
+.PHONY: help environment book quick test browser serve bench lint mutants key-numbers samples lock clean
 .DEFAULT_GOAL := help

@@ -1,4 +1,5 @@
-"""Measure and print what this costs: import, generator, chamber, reconstruction, statistics, build.
+"""Measure and print what this costs: import, generator, chamber, reconstruction,
+samples, selection, statistics, build.
 
 ``python benchmarks/run.py`` measures all; ``python benchmarks/run.py imports`` only that part.
 ``--json PATH`` writes the tables to a file too.
@@ -16,10 +17,13 @@ import chamber
 import generator
 import imports
 import reco
+import samples
+import trees
 import verdict
 
 PARTS = {"imports": imports.measure, "generator": generator.measure, "chamber": chamber.measure,
-         "reco": reco.measure, "statistics": verdict.measure, "build": build.measure}
+         "reco": reco.measure, "samples": samples.measure, "selection": trees.measure,
+         "statistics": verdict.measure, "build": build.measure}
 
 
 def table(title, header, rows):

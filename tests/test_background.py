@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from darkpairs import background, batches, detector, transport, weights
+from darkpairs import background, batches, counting, detector, transport
 from darkpairs.background import BEAM, KINDS, LOSS
 from darkpairs.batches import Truth, concatenate, select
 from darkpairs.kinematics import mass, opening_angle
@@ -48,6 +48,21 @@ def test_events_depend_on_seed_and_number_alone(kind):
     other = background.generate(kind, 60, seed=8)
     assert not np.isclose(other.p4[0], whole.p4[0]).any()
     assert np.isclose(other.vertex, whole.vertex).all(axis=1).sum() == 0
+
+
+@pytest.mark.parametrize(("kind", "rare"), [("pi0", 0.37), ("dirt", 0.0), ("cosmic", 0.0)])
+def test_a_part_of_a_sample_has_the_weights_of_the_whole(kind, rare):
+    whole = background.generate(kind, 50, seed=7, rare=rare)
+    joined = concatenate([background.generate(kind, n, seed=7, first=first, of=50, rare=rare)
+                          for first, n in ((0, 1), (1, 28), (29, 21))])
+    assert np.array_equal(whole.weight, joined.weight)
+    assert np.array_equal(whole.p4, joined.p4)
+
+
+@pytest.mark.parametrize("of", [7, 9, 10.5])
+def test_a_part_beyond_the_whole_is_refused(of):
+    with pytest.raises(ValueError, match=f"events 5 to 9 of {of}; wanted a whole number that has"):
+        background.generate("pi0", 5, seed=7, first=5, of=of)
 
 
 @pytest.mark.parametrize("kind", BEAM)
@@ -126,8 +141,8 @@ def test_with_more_of_the_rare_sort_distributions_stay(kind):
     share = (rich.weight * gone).sum() / rich.weight.sum()
     error = np.sqrt(share * (1 - share) / 8000)
     assert abs(background.lost(plain).mean() - share) < 4 * error
-    assert weights.effective(plain.weight) == pytest.approx(8000)
-    assert 2000 < weights.effective(rich.weight) < 8000
+    assert counting.effective(plain.weight) == pytest.approx(8000)
+    assert 2000 < counting.effective(rich.weight) < 8000
     for name in ("e_nu", "softest"):
         a, b = (measure(truth, name) for truth in (plain, rich))
         edges = np.quantile(a, np.linspace(0, 1, 9)[1:-1])

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from sphinx.errors import ExtensionError
 
+import book as pipeline
 import bookext
 import chapters
 import execute
@@ -283,3 +284,18 @@ def test_an_unknown_profile_is_refused_at_the_command_line():
                           capture_output=True, text=True)
     assert done.returncode == 2
     assert "unknown profile 'medium'; wanted one of quick, full" in done.stderr
+
+
+@pytest.mark.parametrize(("current", "rooms", "made"), [
+    ([], {"samples"}, True), (["book/b"], {"samples"}, False), ([], {"chain"}, False)])
+def test_samples_are_made_when_a_chapter_that_is_to_run_loads_some(monkeypatch, capsys, current,
+                                                                    rooms, made):
+    """Of two chapters, one takes some."""
+    calls = []
+    monkeypatch.setattr(pipeline.chapters, "chapters", lambda: ["book/a", "book/b"])
+    monkeypatch.setattr(pipeline.chapters, "rooms", {"book/a": set(), "book/b": rooms}.get)
+    monkeypatch.setattr(pipeline.execute, "is_current", lambda name, profile: name in current)
+    monkeypatch.setattr(pipeline.samples, "produce", lambda *words: calls.append(words) or [])
+    pipeline.prepare("quick")
+    assert calls == [(pipeline.samples.home(), pipeline.plans.plan("quick"))] * made
+    assert ("samples: 0 events" in capsys.readouterr().out) == made

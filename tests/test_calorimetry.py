@@ -10,7 +10,7 @@ from darkpairs.calorimetry import SCALES, Scale
 from darkpairs.detector import MICROBOONE
 from drawn import LIVE, MIP, draw, line
 
-PLAIN = Scale(slope=1.0, offset=0.0)
+PLAIN = Scale(slope=1.0, offset=0.0, induction=1.0)
 START = np.array([100.0, 5.0, 300.0])
 
 
@@ -53,6 +53,7 @@ def slow_energy(points, objects, hits, detector, scale):
             mine = (hits.plane[h] == 2) & (points.hit_object[h] == o)
             wire, total = np.zeros(len(silent)), q[mine].sum()
             np.add.at(wire, hits.wire[h][mine], q[mine])
+            touched = False
             for gap in gaps:
                 low, high = gap[0] - side, gap[-1] + 1 + side
                 below = np.arange(low, gap[0])
@@ -64,6 +65,10 @@ def slow_energy(points, objects, hits, detector, scale):
                 inside = more[(points.object[k] == o) & np.isin(under, gap)].sum()
                 use = min(sums) > 0 and len(gap) < scale.broad
                 total += max(between, inside) if use else inside
+                touched |= len(gap) > 1 and max(*sums, inside) > 0
+            for plane in range(2 * touched):
+                other = q[(hits.plane[h] == plane) & (points.hit_object[h] == o)].sum()
+                total = max(total, other / scale.induction)
             answer.append(scale.slope * total * detector.w_ion / scale.escape + scale.offset)
     return np.array(answer)
 
@@ -81,9 +86,9 @@ def crossing():
 
 def test_showers_are_those_of_a_slow_loop(crossing):
     paper, batches = crossing
-    scale = Scale(slope=1.1, offset=2.0)
-    energy, _ = calorimetry.energies(*batches, paper, scale=scale)
-    assert energy == pytest.approx(slow_energy(*batches, paper, scale), rel=1e-12)
+    for scale in (Scale(slope=1.1, offset=2.0), PLAIN, Scale(induction=2.0)):
+        energy, _ = calorimetry.energies(*batches, paper, scale=scale)
+        assert energy == pytest.approx(slow_energy(*batches, paper, scale), rel=1e-12)
 
 
 def test_lifetime_and_dead_wires_are_undone(crossing):
@@ -93,6 +98,25 @@ def test_lifetime_and_dead_wires_are_undone(crossing):
     assert charge == pytest.approx(MIP * np.array([15.0, 12.0, 20.0]), rel=0.02)
     _, lost = calorimetry.energies(*batches, paper._replace(lifetime=1e9), scale=PLAIN)
     assert lost[0] < 0.6 * charge[0]  # 200 cm: e^(−1.82/3)
+
+
+def test_charge_that_another_plane_has_is_not_lost():
+    # wires 2336 to 2399, 2401 to 2414 and 2416 to 2463 are dead: 38 cm, of which Y sees two wires
+    lost = line((100.0, 5.0, 690.0), (0, 0.3, 1), 60.0)
+    away = line((100.0, 5.0, 130.0), (0, 0.3, 1), 30.0)  # touches a single dead wire, no more
+    points, objects, hits = draw([lost], [away], detector=MICROBOONE)
+    bare = replace(points, charge=np.zeros(len(points.charge)))  # no points to stand in
+    _, charge = calorimetry.energies(bare, objects, hits, MICROBOONE, scale=PLAIN)
+    assert charge == pytest.approx(MIP * np.array([60.0, 30.0]), rel=0.02)
+    few = replace(hits, charge=np.where(hits.plane == 2, 1.0, 0.5) * hits.charge)
+    _, less = calorimetry.energies(bare, objects, few, MICROBOONE, scale=PLAIN)
+    assert less[0] < 0.55 * charge[0]
+    more = replace(hits, charge=np.where(hits.plane == 2, 1.0, 2.0) * hits.charge)
+    _, much = calorimetry.energies(bare, objects, more, MICROBOONE, scale=PLAIN)
+    assert much == pytest.approx(charge * np.array([2.0, 1.0]), rel=0.02)
+    _, half = calorimetry.energies(bare, objects, hits, MICROBOONE, scale=PLAIN._replace(
+        induction=0.5))
+    assert half == pytest.approx(charge * np.array([2.0, 1.0]), rel=0.02)
 
 
 def test_energy_goes_with_charge():

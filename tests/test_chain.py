@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkpairs import batches, chain, detector, gun, seen, traces
+from darkpairs import batches, chain, cosmic, detector, gun, seen, traces
 
 STAGES = ["truth", "deposits", "arrivals", "waveforms", "charge", "hits", "points", "objects",
           "reco"]
@@ -65,6 +65,18 @@ def test_one_event_by_itself_is_the_event_in_its_sample(some):
         alone = columns(one["charge"], slice(0, len(one["charge"].plane)))
         for name, column in columns(many, many.rows(i)).items():
             assert np.array_equal(column, alone[name]), (i, name)
+
+
+def test_one_may_believe_in_another_chamber(some):
+    """A chamber with 10 % more gain seems to hold 10 % more charge, for who does not know it."""
+    paper = detector.MICROBOONE
+    louder = paper._replace(gain=1.1 * paper.gain)
+    few = batches.select(some, slice(5))
+    true, wrong, known = (chain.reconstruct(few, seed=3, **options).charge for options in (
+        {}, dict(detector=louder, believed=paper), dict(detector=louder)))
+    assert true.min() > 1e5
+    assert wrong / true == pytest.approx(np.full(10, 1.1), rel=0.02)
+    assert known / true == pytest.approx(np.full(10, 1.0), rel=0.02)
 
 
 def test_neither_threads_nor_order_nor_chunks_matter(some, monkeypatch):
@@ -130,11 +142,25 @@ def test_names_of_particles_change_nothing_but_the_match_with_truth(some):
     other = traces.Charge(**columns | {
         "owner": (charge.owner + 7) % 11, "fraction": charge.fraction[::-1],
         "kind": charge.kind + 1, "weight": 3 * charge.weight})
-    one, two = (chain.recognise(batch)["reco"] for batch in (charge, other))
-    for name in one.FEATURES:
-        assert np.array_equal(getattr(one, name), getattr(two, name),
-                              equal_nan=getattr(one, name).dtype.kind == "f"), name
+    light = np.tile([[0.0, 400.0]], (len(charge), 1))
+    for hint in (light, None):
+        one, two = (chain.recognise(batch, light=hint)["reco"] for batch in (charge, other))
+        for name in one.FEATURES:
+            assert np.array_equal(getattr(one, name), getattr(two, name),
+                                  equal_nan=getattr(one, name).dtype.kind == "f"), name
     assert not np.array_equal(one.truth_particle, two.truth_particle)
+
+
+def test_an_overlaid_event_by_itself_is_the_event_in_its_sample(some):
+    truth = cosmic.overlay(batches.select(some, [1, 5, 9]), seed=2)
+    many = chain.reconstruct(truth, seed=3, overlaid=True)
+    for i in range(3):
+        one = chain.display(truth, i, seed=3, overlaid=True)
+        assert set(one) == {*STAGES, "light", "kept"}
+        assert same(many, one["reco"], slice(2 * i, 2 * i + 2))
+    turned = chain.reconstruct(truth, seed=3, overlaid=True,
+                               algorithms=("tomographic", "projective"))
+    assert np.array_equal(turned.hits, many.hits[[1, 0, 3, 2, 5, 4]])
 
 
 def test_a_bar_shows_how_many_are_done(some, capsys):
@@ -200,3 +226,21 @@ def test_no_events_are_a_result(some):
     assert len(found) == len(found.plane) == 0
     assert found.offsets.tolist() == [0]
     assert len(chain.reconstruct(batches.select(some, slice(0, 0)), seed=1)) == 0
+
+
+def test_a_crowd_of_muons_in_one_event_is_a_result():
+    """More than 10⁵ hits: nothing has a size that such an event could fill."""
+    dice = np.random.default_rng(3)
+    many = [gun.shoot(13, 600.0, direction=dice.normal(size=3), start=dice.uniform(
+        [20, -100, 50], [230, 100, 980])) for _ in range(90)]
+    columns = {name: np.concatenate([getattr(one, name) for one in many])
+               for name in ("pdg", "p4", "start", "time", "parent")}
+    rides = {name: getattr(many[0], name) for name in ("event", "kind", "weight", "vertex", "e_nu")}
+    found = chain.display(batches.Truth(**rides, **columns, offsets=np.array([0, 90])), 0, seed=1)
+    assert len(found["hits"].charge) > 100_000
+    left = found["deposits"].energy.sum()
+    for name in seen.ALGORITHMS:
+        reco = found["reco"]
+        mine = reco.of(name)
+        assert reco.showers[mine] + reco.tracks[mine] > 0
+        assert (reco.energy_showers + reco.energy_tracks)[mine] == pytest.approx(left, rel=0.3)

@@ -11,15 +11,17 @@ from darkpairs.families import RULES
 MEV = 2.7e4  # electrons, about
 
 
-def piece(start, way, *, length=10.0, doubt=1.0):
-    """Both ends of a straight piece, as `starts` gives them."""
+def piece(start, way, *, length=10.0, doubt=1.0, legs=None):
+    """Both ends of a straight piece and the ways of its legs, as `starts` gives them."""
     start, way = np.array(start, dtype=float), np.array(way) / np.linalg.norm(way)
-    return [*start, *way, *(start + length * way), *(-way), doubt]
+    return [*start, *way, *(start + length * way), *(-way), doubt,
+            *np.ravel([way, way] if legs is None else legs)]
 
 
 def choose(pieces, energies, rules=RULES):
-    ends = np.array(pieces).reshape(-1, 13)
-    return families._choose(ends, MEV * np.array(energies, dtype=float), rules), ends
+    ends = np.array(pieces).reshape(-1, 19)
+    middle = (ends[:, 0:3] + ends[:, 6:9]) / 2
+    return families._choose(ends, MEV * np.array(energies, dtype=float), middle, rules), ends
 
 
 def bent(degrees, far):
@@ -93,14 +95,43 @@ def test_a_far_piece_that_looks_back_owns_nothing():
 
 
 def test_worth_by_plain_sums():
-    pieces = [piece((0, 0, 0), (0, 0, 1), doubt=0.2), piece((0, 2, 40), (0, 1, 8), doubt=0.1),
-              piece((0, 80, 0), (0, 1, 0)), piece((0.5, 0, 0), (0, 1, 1), doubt=inf)]
-    weight = MEV * np.array([100.0, 40.0, 30.0, 20.0])
-    free = np.full(4, -1)
-    away = np.dot([0, 2, 40], [0, 1, 8]) / np.hypot(2, 40) / np.hypot(1, 8)
-    by_hand = (100 * (1 + 0.2 / RULES.sure) + 40 * (1 + away * 0.1 / RULES.sure) + 20 * 2) * MEV
-    found = families._worth(np.array(pieces), weight, 0, 0, free, RULES)
-    assert found == pytest.approx(by_hand)
+    """A start with a prong; one piece ahead of it, one ahead of its prong only, one of neither."""
+    pieces = np.array([
+        piece((0, 0, 0), (0, 0, 1), doubt=0.2), piece((0, 2, 40), (0, 1, 8), doubt=0.1),
+        piece((0, 80, 0), (0, 1, 0)), piece((0.5, 0, 0), (0, 1, 1), doubt=inf),
+        piece((0, 50, 48), (0, 1, 1), doubt=0.3)])
+    energy = np.array([100.0, 60.0, 30.0, 20.0, 25.0])
+    place = (pieces[:, 0:3] + pieces[:, 6:9]) / 2
+    sure = np.minimum(1, pieces[:, 12] / RULES.sure) * np.minimum(1, MEV * energy / RULES.firm)
+    by_hand = energy[0] * (1 + sure[0]) + energy[3] * (1 + sure[3])
+    for k, way in ((1, np.array([0, 0, 1])), (4, np.array([0, 1, 1]) / np.sqrt(2))):
+        to = place[k] / np.linalg.norm(place[k])
+        counts = 1 - (1 - to @ way) / (1 - RULES.before)
+        by_hand += energy[k] * counts * (1 + to @ pieces[k, 3:6] * sure[k])
+    found = families._worth(pieces, MEV * energy, place, 0, 0, np.full(5, -1), RULES)
+    assert found == pytest.approx(MEV * by_hand)
+
+
+def test_a_small_piece_is_never_sure():
+    row = np.array(piece((0, 0, 0), (0, 0, 1), doubt=inf))
+    small, large = (families._sure(row, 0, share * RULES.firm, RULES) for share in (0.25, 4.0))
+    assert (small, large) == (0.25, 1.0)
+
+
+def test_far_pieces_that_all_look_back_do_not_turn_an_event():
+    """The tail of a shower: small pieces, each sure of the wrong way."""
+    tail = [piece((0, y, 70 + 3 * y), (0, 0, -1), doubt=5.0) for y in (-4, 0, 4)]
+    owner, _ = choose([piece((0, 0, 0), (0, 0, 1), doubt=0.3), *tail], [60, 15, 12, 10])
+    assert list(owner) == [0, 0, 0, 0]
+
+
+def test_what_lies_ahead_of_a_leg_belongs_to_its_fork():
+    """A leg that goes on behind a gap, 35° off the mean way of both legs."""
+    legs = [np.array(bent(35, 1)), np.array(bent(-35, 1))]
+    rest = piece(bent(-35, 40), legs[1])
+    for known, owners in ((legs, [0, 0]), (None, [0, 1])):
+        owner, _ = choose([piece((0, 0, 0), (0, 0, 1), legs=known), rest], [150, 200])
+        assert list(owner) == owners
 
 
 def test_each_piece_has_one_object_and_any_order_gives_the_same():

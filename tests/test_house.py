@@ -17,17 +17,22 @@ CODE = [*LIBRARY.glob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "tests")
 FLOORS = {
     "ground": ["_jit", "rng", "constants", "profiles", "kinematics", "cells", "slots", "batches",
                "tables", "model", "detector", "traces", "seen", "record", "wires", "response",
-               "noise", "gauss", "convolve", "likelihood", "nuisance"],
+               "noise", "gauss", "convolve", "likelihood", "nuisance", "counting"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun", "fermi", "delta", "quasielastic", "coherent",
               "strike", "interact", "dirt", "cosmic", "background", "density", "cocktail",
               "uncertain", "weights"],
-    "chamber": ["stepping", "matter", "shower", "track", "transport", "drift", "readout"],
+    "chamber": ["stepping", "matter", "shower", "track", "transport", "flash", "drift",
+                "readout"],
     "reco": ["owners", "runs", "deconvolve", "hits", "clusters", "prongs", "triples", "matching",
-             "projective", "neighbours", "forks", "tiles", "unmix", "tomographic", "starts",
-             "shapes", "families", "objects", "calorimetry", "legs", "origins", "observables"],
+             "projective", "neighbours", "forks", "tiles", "unmix", "tomographic", "slices",
+             "starts", "shapes", "families", "strays", "objects", "calorimetry", "legs", "origins",
+             "pions", "observables"],
+    "analysis": ["inputs", "cuts", "selection", "scrutiny", "regions", "spectra", "systematics",
+                 "sidebands", "register", "blinding", "worlds"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
-    "roof": ["chain", "exchange", "hepdata", "publication", "show", "views", "scenes"],
+    "roof": ["chain", "photons", "exchange", "hepdata", "publication", "plans", "locks", "pools",
+             "chunks", "samples", "show", "views", "scenes"],
 }
 GRANTED = {
     "ground": [],
@@ -35,11 +40,13 @@ GRANTED = {
     "truth": ["ground", "theory"],
     "chamber": ["ground"],
     "reco": ["ground"],
+    "analysis": ["ground"],
     "verdict": ["ground", "theory", "truth"],
-    "roof": ["ground", "theory", "truth", "chamber", "reco", "verdict"],
+    "roof": ["ground", "theory", "truth", "chamber", "reco", "analysis",
+             "verdict"],
 }
 DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views", "scenes"), "mpl_toolkits": ("views",),
-         "sklearn": ("selection",)}
+         "sklearn": ("selection",), "threadpoolctl": ("selection",)}
 # Chapters that tell a story of their own, with no room of the same name.
 WITHOUT_ROOM = {"index", "anomaly", "beam", "two-eyes", "limits", "first-contour", "notation",
                 "toy", "references", "api"}

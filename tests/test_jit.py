@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import chapters
 from darkpairs import _jit, rng
 
 CALLEE = """
@@ -101,22 +102,51 @@ def test_inlined_and_called_kernels_do_not_share_a_cache(package):
 
 
 def test_old_caches_are_cleared_away_and_the_option_is_restored(package):
-    stale = [package / "__pycache__" / f"numba-{number:016x}" for number in range(8)]
+    home = package / "__pycache__" / "numba" / "caller"
+    stale = [home / f"{number:016x}" for number in range(8)]
     for age, folder in enumerate(stale):
         folder.mkdir(parents=True)
         os.utime(folder, (1e9 + age, 1e9 + age))
     code = ("import numba; before = numba.config.CACHE_DIR; from darkpairs.caller import walk; "
             "walk(1); print(numba.config.CACHE_DIR == before)")
     assert run(package, code) == ["True"]
-    left = sorted(path.name for path in (package / "__pycache__").glob("numba-*"))
+    left = [path.name for path in home.iterdir()]
     assert len(left) == 1 + _jit._KEEP
     assert stale[-1].name in left
     assert stale[0].name not in left
 
 
-def test_the_digest_covers_every_file():
-    assert len(_jit.source_digest()) == 16
-    assert Path(_jit.cache_folder()).name == f"numba-{_jit.source_digest()}"
+def test_an_edit_leaves_the_kernels_of_rooms_below_as_they_are(package):
+    code = ("from darkpairs.callee import step; from darkpairs.caller import walk; "
+            "hits = lambda f: sum(f.stats.cache_hits.values()); "
+            "step(1); print(walk(10), hits(step), hits(walk))")
+    assert run(package, code) == ["10", "0", "0"]
+    (package / "caller.py").write_text(CALLER.replace("x = 0\n", "x = 5\n", 1))
+    assert run(package, code) == ["15", "1", "0"]
+
+
+def test_an_edit_two_floors_below_is_seen(package):
+    (package / "top.py").write_text(CALLER.replace("callee", "middle"))
+    (package / "middle.py").write_text("from darkpairs.callee import (  # both\n    leap,\n"
+                                       "    step,\n)\n\n__all__ = ['leap', 'step']\n")
+    code = WALK.replace("caller", "top")
+    assert run(package, code) == ["10", "0"]
+    (package / "callee.py").write_text(CALLEE.replace("x + 1", "x + 2"))
+    assert run(package, code) == ["20", "0"]
+
+
+@pytest.mark.parametrize("room", sorted(path.stem for path in _jit.PACKAGE.glob("*.py")))
+def test_a_room_sees_what_python_says_that_it_imports(room):
+    assert chapters.with_imports({room}) - {"__init__"} <= _jit.seen_by(room)
+
+
+def test_a_module_from_elsewhere_may_see_everything():
+    rooms = {path.stem for path in _jit.PACKAGE.glob("*.py")}
+    folder = Path(_jit.cache_folder("test_of_something"))
+    assert folder.name == _jit.source_digest(rooms)
+    assert folder.parts[-2] == "elsewhere"
+    assert len({_jit.source_digest(rooms - {room}) for room in rooms} | {folder.name}) == len(
+        rooms) + 1
 
 
 @pytest.fixture(params=[1, 2, 3, 7, 64])

@@ -15,10 +15,9 @@ from darkpairs.detector import MICROBOONE
 from darkpairs.record import Reco
 from darkpairs.seen import ALGORITHMS
 
-LIVE = MICROBOONE._replace(dead=0.0)
 SOME = 80  # events of a sort: an area under a curve has an error of 0.046
-# Pairs that come two ways; 1600 of them give areas an error of 0.010, in minutes
-MANY = int(os.environ.get("DARKPAIRS_TWINS", 150))
+# Pairs that come two ways: areas with an error of 0.013; 3000 give 0.007, weekly
+MANY = int(os.environ.get("DARKPAIRS_TWINS", 1000))
 
 
 def spread_out(n):
@@ -73,15 +72,20 @@ def electrons(request):
     return request.param, twins.energies(SOME, 200, 800)[truth.event], reco
 
 
-# Wanted: a resolution of 12 % and a bias of 3 %; dead wires cost the projective one more
+# Wanted: a resolution of 12 % and a bias of 3 %. Of 550 electrons it was 5.3 and 5.6 %, with dead
+# wires 7.7 and 8.1 %, mostly from showers in two pieces; half of that between 16 and 84 %
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_energies_of_electrons(electrons, name):
     dead, energy, reco = electrons
     ratio = reco.energy_leading[reco.of(name)] / energy
-    error = 0.12 / sqrt(len(ratio))
-    assert ratio.std() < (0.16 if dead and name == "projective" else 0.12) * (1 + sqrt(
-        2 / len(ratio)))
-    assert abs(np.median(ratio) - 1) < 0.03 + error
+    error = 0.10 / sqrt(len(ratio))
+    assert ratio.std() < 0.10 * (1 + sqrt(2 / len(ratio)))
+    low, high = np.percentile(ratio, [16, 84])
+    assert (high - low) / 2 < (0.05 if dead else 0.03) * (1 + 2 / sqrt(len(ratio)))
+    assert abs(np.median(ratio) - 1) < 0.02 + error
+    whole = (reco.energy_showers + reco.energy_tracks)[reco.of(name)] / energy  # all pieces
+    assert whole.std() < 0.05 * (1 + sqrt(2 / len(ratio)))
+    assert abs(np.median(whole) - 1) < 0.02 + 0.05 / sqrt(len(ratio))
     half = energy < np.median(energy)  # linear: soft and hard ones agree
     assert abs(np.median(ratio[half]) - np.median(ratio[~half])) < 0.03 + 2 * error
 
@@ -107,27 +111,29 @@ def test_the_start_of_an_electron_is_minimum_ionising(electrons, name):
     assert np.nanmedian(dedx) == pytest.approx(2.0, abs=0.15)
 
 
-@pytest.fixture(scope="module")
-def pions():
-    """Contained π⁰ of 100 to 500 MeV, no dead wires."""
+@pytest.fixture(scope="module", params=[0.0, 1.0], ids=["all wires", "dead wires"])
+def pions(request):
+    """Contained π⁰ of 100 to 500 MeV."""
+    paper = MICROBOONE._replace(dead=request.param)
     truth = batches.concatenate([
         gun.pion(e, direction=way, start=start, first=i, seed=2)
         for i, (e, way, start) in enumerate(zip(twins.energies(SOME, 100, 500), *spread_out(SOME),
                                                 strict=True))])
-    truth = batches.select(truth, contained(truth, LIVE, 8, 0.05))
-    return chain.reconstruct(truth, detector=LIVE, seed=8)
+    truth = batches.select(truth, contained(truth, paper, 8, 0.05))
+    return chain.reconstruct(truth, detector=paper, seed=8)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_two_photons_tell_their_pion(pions, name):
-    # PDG 2024: 134.98 MeV. Two showers, both above 30 MeV
+    # PDG 2024: 134.98 MeV. Two showers, both above 30 MeV. Of 560 pions the width was 14 %, 16 %
+    # with dead wires; that of their opening angle alone is all but 3 to 5 % of it
     chosen = pions.of(name) & (pions.showers == 2) & (pions.energy_second > 30)
     mass = pions.pion_mass[chosen]
     low, middle, high = np.percentile(mass, [16, 50, 84])
-    error = 0.2 / sqrt(len(mass))
+    error = 0.17 / sqrt(len(mass))
     assert len(mass) > 0.4 * SOME
-    assert middle == pytest.approx(134.98, rel=0.05 + error)
-    assert (high - low) / 2 / middle < 0.20 + 2 * error
+    assert middle == pytest.approx(134.98, rel=0.03 + error)
+    assert (high - low) / 2 / middle < 0.17 + 2 * error
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +151,7 @@ def same():
 def test_identical_pairs_come_out_alike_whatever_they_come_from(same, name):
     photons, pairs = same
     n = photons.of(name).sum()
-    limit = max(0.02, 4 / sqrt(6 * n))
+    limit = 0.02 + 2 / sqrt(6 * n)
     for column in Reco.FEATURES:
         one, other = getattr(photons, column), getattr(pairs, column)
         area = twins.area(one[photons.of(name)], other[pairs.of(name)])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import mutants
-from darkpairs._jit import source_digest
+from darkpairs._jit import seen_by, source_digest
 
 LISTED = mutants.listed()
 LAW = {"law": "two and two", "file": "lib/sums.py", "line": "return x + y",
@@ -59,25 +59,21 @@ def test_changed_files_come_first_and_the_commit_turns_the_rest():
     assert firsts == set("abcde")
 
 
-def test_only_rooms_that_do_not_see_the_broken_one_keep_their_kernels(tmp_path):
+def test_what_was_broken_is_whole_again_with_its_time(tmp_path):
     package = tmp_path / mutants.PACKAGE
     shutil.copytree(mutants.ROOT / mutants.PACKAGE, package,
                     ignore=shutil.ignore_patterns("__pycache__", "data"))
-    whole = package / "__pycache__" / f"numba-{source_digest(package)}"
-    whole.mkdir(parents=True)
-    for path in package.glob("*.py"):
-        (whole / f"{path.stem}._kernel-1.py.nbi").touch()
-    (whole / "test_rng.driver-1.py.nbi").touch()
-    before, time = (package / "nucleus.py").read_text(), (package / "nucleus.py").stat().st_mtime_ns
+    room = package / "nucleus.py"
+    before, time = room.read_text(), room.stat().st_mtime_ns
     mutant = next(one for one in LISTED if one["file"].endswith("nucleus.py"))
+    digests = {name: source_digest(seen_by(name, package), package)
+               for name in ("rng", "kinematics", "detector", "nucleus", "upscatter", "signal")}
     with mutants.broken(tmp_path, mutant):
-        own = whole.with_name(f"numba-{source_digest(package)}")
-        kept = {path.name.partition(".")[0] for path in own.iterdir()}
-    assert {"rng", "kinematics", "detector", "likelihood"} <= kept
-    assert not kept & {"nucleus", "upscatter", "rates", "signal", "test_rng"}
-    assert not own.exists()
-    assert (package / "nucleus.py").read_text() == before
-    assert (package / "nucleus.py").stat().st_mtime_ns == time
+        assert room.read_text() == before.replace(mutant["line"], mutant["becomes"]) != before
+        seen = {name for name, digest in digests.items()
+                if source_digest(seen_by(name, package), package) != digest}
+    assert seen == {"nucleus", "upscatter", "signal"}
+    assert (room.read_text(), room.stat().st_mtime_ns) == (before, time)
 
 
 @pytest.fixture

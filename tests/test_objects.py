@@ -92,6 +92,18 @@ def test_a_shower_is_one_object(electrons):
     assert np.diff(found.offsets).mean() < 1.4
 
 
+def test_what_is_cut_off_behind_a_start_moves_it_back():
+    """The first 2 cm of a line, dead wires, and the rest of it; crumbs aside or faint do not."""
+    rest = np.column_stack([np.zeros(60), np.zeros(60), np.arange(5, 35, 0.5)])
+    way = (0.0, 0.0, 1.0)
+    for first, q, start in (((0, 0, 0), 2e4, 0.0), ((0, 3, 0), 2e4, 5.0), ((0, 0, 0), 5e3, 5.0),
+                            ((0, 0, -8), 2e4, 5.0)):
+        place = np.concatenate([np.array(first) + np.outer(np.arange(4), (0, 0, 0.5)), rest])
+        charge = np.concatenate([np.full(4, q), np.full(60, 2e4)])
+        found = objects._behind(place, charge, (0.0, 0.0, 5.0), way, objects.RULES, starts.LOOK)
+        assert found[2] == pytest.approx(start)
+
+
 def test_a_muon_that_stops_starts_at_its_thin_end(muons):
     truth, *_, found = muons
     far = np.linalg.norm(found.start[found.offsets[:-1]] - truth.vertex, axis=1)

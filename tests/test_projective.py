@@ -76,8 +76,8 @@ def test_the_filter_is_the_least_squares():
     triple = np.column_stack([np.zeros((60, 2), dtype=int), dice.integers(0, n, 60)])
     misfit, meets = dice.uniform(0, 3, 60), dice.normal(0, 5, (60, 2))
     chosen, guess = np.full(n, -1), np.empty((n, 2))
-    projective._choose(2, plane, wire, depth, triple, misfit, meets, np.arange(n), parent, slopes,
-                       RULES, chosen, guess)
+    projective._choose(2, plane, wire, depth, triple, misfit, meets, 1 / (1 + misfit),
+                       np.arange(n), parent, slopes, RULES, chosen, guess)
     system, right = np.zeros((n, n)), np.zeros(n)
     for h in range(n):
         mine = triple[:, 2] == h
@@ -111,6 +111,37 @@ def test_two_wires_meet_in_a_point_too(missing):
     y, z = projective._meets(triple[None], wire, label, wires.projection(LIVE))[0]
     others = [p for p in range(3) if p != missing]
     assert (y, z) == pytest.approx(wires.crossing(LIVE, others, wire[others] + 0.5))
+
+
+@pytest.mark.parametrize(("missing", "up"), [(0, 0.5), (1, -0.5), (2, 0.0)])
+def test_where_two_views_have_to_do_ends_belong_together(missing, up):
+    """At first all comes at one time, so nothing but the end tells which place is which."""
+    first = line((0, up, 0.8), length=6.0)
+    points = np.concatenate([first, line((0.8, 0.6 * up, 0.5), start=first[-1])])
+    far = [distance(first[:1], projective.points(
+        made([points], without=(missing,)), LIVE, rules=RULES._replace(tips=tips)).position)[0]
+        for tips in (1.0, RULES.tips)]
+    assert far[1] < 0.5 < far[0]
+
+
+def test_ends_and_weights_agree_with_plain_loops():
+    dice = np.random.default_rng(2)
+    n = 80
+    plane = np.sort(dice.integers(0, 3, n))
+    wire = np.concatenate([np.sort(dice.integers(0, 60, (plane == p).sum())) for p in range(3)])
+    depth, label = dice.uniform(0, 3, n), dice.integers(0, 2, n)
+    end = np.array([not all(any(
+        plane[k] == plane[h] and label[k] == label[h] and 0 < way * (wire[k] - wire[h])
+        <= RULES.beyond and abs(depth[k] - depth[h]) < RULES.beside for k in range(n))
+        for way in (-1, 1)) for h in range(n)])
+    triple = np.column_stack([dice.choice(np.flatnonzero(plane == p), 200) for p in range(3)])
+    triple[dice.permutation(200)[:150], dice.integers(0, 3, 150)] = -1
+    misfit = dice.uniform(0, 5, 200)
+    wanted = [(RULES.tips if min(t) < 0 and end[t[t >= 0]].all() else 1.0) / (1 + m)
+              for t, m in zip(triple, misfit, strict=True)]
+    found = projective._weights(plane, wire, depth, label, triple, misfit, RULES)
+    assert 0.1 < end.mean() < 0.9
+    assert found == pytest.approx(np.array(wanted))
 
 
 @pytest.mark.parametrize("plane", [0, 1, 2])

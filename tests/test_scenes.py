@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from darkpairs import (
+    chain,
     deconvolve,
     detector,
     drift,
@@ -195,3 +196,35 @@ def test_an_event_without_hits_or_points_is_refused_unless_a_part_is_given(stage
     axes = Figure().subplots()
     scenes.points(axes, points, corners=[START - 5, START + 5])
     assert axes.get_xlim() == (START[2] - 5, START[2] + 5)
+
+
+def test_a_story_has_photons_walls_and_the_vertex():
+    truth = gun.pion(150.0, start=(246.0, 0.0, 380.0), n=6, seed=3)
+    one = chain.display(truth, 2, seed=1)
+    axes = scenes.story(Figure().subplots(), one)
+    (low, high), (left, right) = axes.get_ylim(), axes.get_xlim()
+    assert high - low == pytest.approx(right - left)
+    assert [line.get_linestyle() for line in axes.lines[-3:]] == [":", ":", "None"]
+    assert axes.lines[-1].get_xydata()[0] == pytest.approx([380.0, 246.0])
+    for line, row in zip(axes.lines[-3:-1], (1, 2), strict=True):
+        begin, end = line.get_xydata()
+        assert begin == pytest.approx([380.0, 246.0])
+        way = one["truth"].p4[row, [3, 1]] / one["truth"].p4[row, 0]
+        assert np.linalg.det([end - begin, way]) == pytest.approx(0, abs=1e-9)
+        mine = one["deposits"].position[one["deposits"].particle == row]
+        if len(mine):  # it ends where the photon leaves something first
+            far = np.linalg.norm(mine - one["truth"].start[row], axis=1).min()
+            assert np.linalg.norm(end - begin) == pytest.approx(far * np.linalg.norm(way))
+    spans = [patch for patch in axes.patches if to_hex(patch.get_facecolor()) == views.DEAD]
+    assert len(spans) == 1  # the wall at 256.35 cm; the others are not in the picture
+    assert spans[0].get_y() == pytest.approx(256.35)
+
+
+def test_a_story_of_a_size_of_ones_own_and_of_nothing():
+    one = chain.display(gun.shoot(11, 200.0), 0, seed=1)
+    axes = scenes.story(Figure().subplots(), one, size=120.0, pair=("z", "y"))
+    assert np.ptp(axes.get_xlim()) == pytest.approx(120)
+    assert not axes.patches
+    empty = chain.display(gun.shoot(11, 20.0, start=(-90, 0, 90)), 0, seed=1)
+    with pytest.raises(ValueError, match="no energy in this event"):
+        scenes.story(Figure().subplots(), empty)

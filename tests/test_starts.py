@@ -87,6 +87,67 @@ def test_a_line_is_followed_back_to_its_first_charge():
     assert way == pytest.approx((0, 0, 1), abs=1e-6)
 
 
+def fork(opening, seed=0, gap=0.0):
+    """Two legs of 30 cm from the origin, points each 0.3 cm; the second has gaps if asked for."""
+    dice = np.random.default_rng(seed)
+    t = np.arange(0.2, 30, 0.3)
+    ways = [np.array([np.cos(a), np.sin(a), 0.0]) for a in (-opening / 2, opening / 2)]
+    legs = [t[:, None] * way + dice.normal(0, 0.05, (len(t), 3)) for way in ways]
+    legs[1] = legs[1][(t % 5 > gap)]
+    place = np.concatenate(legs)
+    return place, dice.gamma(4.0, 1e3, len(place)), ways
+
+
+@pytest.mark.parametrize("opening", [0.8, 1.2, 1.6, 2.0])
+def test_a_wide_fork_starts_where_its_legs_meet(opening):
+    for seed in range(10):
+        place, charge, ways = fork(opening, seed)
+        start, way = starts.find(place, charge)
+        assert np.linalg.norm(start) < 1.0
+        assert np.dot(way, ways[0] + ways[1]) > 0.9 * np.linalg.norm(ways[0] + ways[1])
+
+
+def test_legs_agree_with_their_ways_and_turn_with_them():
+    place, charge, ways = fork(1.2)
+    spin = turned(0.9)
+    for turn in (np.eye(3), spin):
+        found, one, two = starts._legs(place @ turn.T, charge, (0.0, 0.0, 0.0), LOOK)
+        cosines = np.abs([[np.dot(leg, turn @ way) for way in ways] for leg in (one, two)])
+        assert found
+        assert sorted(cosines.argmax(1)) == [0, 1]
+        assert cosines.max(1).min() > 0.98
+
+
+@pytest.mark.parametrize(("opening", "gap"), [(0.3, 0.0), (2.9, 0.0), (1.2, 4.0)])
+def test_a_narrow_pair_a_bend_and_a_ragged_leg_are_no_fork(opening, gap):
+    place, charge, _ = fork(opening, gap=gap)
+    assert not starts._legs(place, charge, (0.0, 0.0, 0.0), LOOK)[0]
+
+
+def test_a_track_with_a_short_leg_at_its_end_is_no_fork():
+    """A muon and the electron it leaves: seen from either end, nearly all lies ahead."""
+    t = np.arange(0.1, 60, 0.3)
+    track = np.column_stack([t, 0 * t, 0 * t])
+    s = np.arange(0.1, 20, 0.3)
+    short = np.array([60.0, 0, 0]) + s[:, None] * np.array([-0.3, 0.954, 0.0])
+    start, _ = starts.find(np.concatenate([track, short]), np.full(len(t) + len(s), 1e4))
+    assert np.linalg.norm(start) < 0.5
+
+
+def test_the_slow_twin_of_a_fork():
+    place, charge, ways = fork(1.2)
+    lumps = np.array([[3.0, 8.0, 9.0, 5e4], [-4.0, -9.0, -7.0, 2e4], [50.0, 0.0, 0.0, 9e4]])
+    at, score = place[3], 0.0
+    for where, q, reach in ([(*pair, np.inf) for pair in zip(place, charge, strict=True)]
+                            + [(lump[:3], lump[3], LOOK.around) for lump in lumps]):
+        far = np.linalg.norm(where - at)
+        if LOOK.core < far < reach:
+            cosine = max((where - at) @ way / far for way in ways)
+            score += q * max(-1, 1 - 2 * (1 - cosine) / (1 - LOOK.ahead))
+    found = starts._forked(place, charge, lumps, tuple(at), tuple(ways[0]), tuple(ways[1]), LOOK)
+    assert found == pytest.approx(score, rel=1e-10)
+
+
 def test_one_point_is_its_own_start():
     start, way = starts.find([[1.0, 2.0, 3.0]], [5e3])
     assert start == pytest.approx([1, 2, 3])

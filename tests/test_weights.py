@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, kstest
 
-from darkpairs import batches, cocktail, gun, kinematics, model, rng, signal, uncertain, weights
+from darkpairs import (
+    batches,
+    cocktail,
+    counting,
+    gun,
+    kinematics,
+    model,
+    rng,
+    signal,
+    uncertain,
+    weights,
+)
 from darkpairs.cocktail import Part
 from darkpairs.model import BENCHMARKS, broad
 
@@ -108,7 +119,8 @@ def test_rates_of_the_whole_cocktail():
     for name, point in BENCHMARKS.items():
         if not name.startswith("star-0.5"):
             weight = weights.signal(truth, point, made=made, enough=0)
-            wanted, effective = signal.expected_events(point, pot=1.0), weights.effective(weight)
+            wanted = signal.expected_events(point, pot=1.0)
+            effective = counting.effective(weight)
             assert abs(weight.sum() / wanted - 1) < 3.5 / np.sqrt(effective), name
             assert effective > 15, name  # 500 of 24,000 are 25 of 1,200
 
@@ -119,19 +131,12 @@ def test_few_effective_events_are_told(mixed):
     with pytest.warns(weights.TooFew, match="effective events of 16000 stand for ν_h of 600 MeV"
                       ) as told:
         weight = weights.signal(truth, far, source=FEW, made=made)
-    assert told[0].message.effective == weights.effective(weight) < 500
+    assert told[0].message.effective == counting.effective(weight) < 500
     assert told[0].message.model == far
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         weights.signal(truth, far, source=FEW, made=made, enough=0)
         weights.signal(truth, POINTS["light-3"], source=FEW, made=made)
-
-
-def test_effective_events():
-    assert weights.effective(np.full(7, 0.3)) == pytest.approx(7)
-    assert weights.effective([1.0, 2.0, 3.0]) == pytest.approx(36 / 14)  # Kish 1965, Eq. 11.7.6
-    assert weights.effective([5.0, 0.0, 0.0]) == 1
-    assert weights.effective(np.zeros(3)) == 0
 
 
 def test_wrong_sources_and_targets_are_refused(mixed):
@@ -201,3 +206,20 @@ def test_universes_are_a_plain_product(few):
 def test_universes_refuse_bad_input(few, n, seed, message):
     with pytest.raises(ValueError, match=message):
         weights.universes(few, n, seed=seed)
+
+
+def test_sources_alone_multiply_to_all(few):
+    names = list(uncertain.sizes(few))
+    alone = [weights.universes(few, 9, seed=5, only=[name]) for name in names]
+    assert np.allclose(np.prod(alone, axis=0), weights.universes(few, 9, seed=5), rtol=1e-12)
+    assert (weights.universes(few, 9, seed=5, only=["dirt"]) == 1).all()  # no dirt among these
+    rest = weights.universes(few, 9, seed=5, only=names[1:])
+    assert np.allclose(alone[0] * rest, weights.universes(few, 9, seed=5), rtol=1e-12)
+    for wrong in ([], ["dust"], "dirt"):
+        with pytest.raises(ValueError, match=r"wanted some of .*dirt, .*pion_plus"):
+            weights.universes(few, 9, seed=5, only=wrong)
+
+
+def test_flux_sources_are_those_of_the_beam():
+    hadrons = {name for pair in uncertain.HADRONS.values() for name in pair}
+    assert {*uncertain.FLUX} == hadrons | {"pot", "line"}

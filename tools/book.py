@@ -1,4 +1,4 @@
-"""Make the book: run the chapters that changed, render the site, check the key numbers.
+"""Make the book: samples, the chapters that changed, the site; then check the key numbers.
 
 ``python tools/book.py --profile full`` is what ``make book`` calls, with ``quick`` what ``make
 quick`` calls. It ends with status 0 only when every chapter ran, the site was built without a
@@ -12,10 +12,20 @@ import sys
 import time
 from pathlib import Path
 
+import chapters
 import execute
 import key_numbers
 from chapters import ROOT, ChapterError
-from darkpairs import profiles
+from darkpairs import locks, plans, profiles, samples
+
+
+def prepare(profile):
+    """Make the samples, if a chapter that is to run loads any; in chapters no bar is shown."""
+    late = [name for name in chapters.chapters() if not execute.is_current(name, profile)]
+    if any("samples" in chapters.rooms(name) for name in late):
+        states = samples.produce(samples.home(), plans.plan(profile))
+        print(f"samples: {sum(state.made for state in states)} events, "
+              f"{sum(state.bytes for state in states) / 1e6:.0f} MB in {samples.home()}")
 
 
 def render(profile):
@@ -37,11 +47,13 @@ def main(arguments=None):
         parser.error(str(error))
     started = time.monotonic()
     try:
+        prepare(options.profile)
+        made = time.monotonic()
         failures = execute.run_all(options.profile)
-    except ChapterError as error:
+    except (ChapterError, locks.Busy) as error:
         failures = [str(error)]
     if failures:
-        print("\nbook: chapters failed:", *failures, sep="\n  ", file=sys.stderr)
+        print("\nbook: failed:", *failures, sep="\n  ", file=sys.stderr)
         return 1
     ran = time.monotonic()
     if status := render(options.profile):
@@ -51,7 +63,8 @@ def main(arguments=None):
     if moved:
         print("\nbook: key numbers:", *moved, sep="\n  ", file=sys.stderr)
         return 1
-    print(f"book: profile {options.profile}: chapters {ran - started:.1f} s, site "
+    print(f"book: profile {options.profile}: samples {made - started:.1f} s, chapters "
+          f"{ran - made:.1f} s, site "
           f"{time.monotonic() - ran:.1f} s, key numbers as expected: _build/html/index.html")
     return 0
 

@@ -70,6 +70,7 @@ def environment(root=ROOT):
         "JUPYTER_PLATFORM_DIRS": "1",
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "TQDM_DISABLE": "1",  # a bar on a page is noise
     }
     return settings
 

@@ -17,9 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import chapters
-from darkpairs._jit import source_digest
-
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path("lib") / "darkpairs"
 COPIED = ("lib", "tests", "tools", "book", "pyproject.toml", "README.md", "requirements.lock",
@@ -71,26 +68,15 @@ def run(folder, tests, limit=None):
 
 @contextmanager
 def broken(folder, mutant):
-    """Apply one mutant in the copy; rooms that do not see it keep their compiled kernels.
-
-    Kernels of test files are compiled anew: they may have the broken room's compiled into them.
-    """
-    path, caches = folder / mutant["file"], folder / PACKAGE / "__pycache__"
+    """Apply one mutant in the copy; rooms that do not see it keep their compiled kernels."""
+    path = folder / mutant["file"]
     text, before = path.read_text(encoding="utf-8"), path.stat()
-    whole = caches / f"numba-{source_digest(folder / PACKAGE)}"
     path.write_text(text.replace(mutant["line"], mutant["becomes"]), encoding="utf-8")
-    own = caches / f"numba-{source_digest(folder / PACKAGE)}"
-    if own != whole and whole.is_dir():
-        stale = [f"{room.stem}.*" for room in (ROOT / PACKAGE).glob("*.py")
-                 if path.stem in chapters.with_imports({room.stem})] + ["test_*.*"]
-        shutil.copytree(whole, own, ignore=shutil.ignore_patterns(*stale))
     try:
         yield
     finally:
         path.write_text(text, encoding="utf-8")
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # numba looks at this time
-        if own != whole:
-            shutil.rmtree(own, ignore_errors=True)
 
 
 def survives(folder, mutant):
@@ -110,7 +96,7 @@ def work(folder, batches, deadline):
     """Try batches in one copy while there is time; return for each mutant whether it lives."""
     for item in COPIED:
         if (ROOT / item).is_dir():
-            shutil.copytree(ROOT / item, folder / item, ignore=shutil.ignore_patterns("numba-*"))
+            shutil.copytree(ROOT / item, folder / item, ignore=shutil.ignore_patterns("numba"))
         else:
             shutil.copy2(ROOT / item, folder)
     verdicts = []

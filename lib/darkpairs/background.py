@@ -11,6 +11,7 @@ Laws: weights sum to the rate; events depend on seed and number alone; vertices 
 volume evenly; with more of the rare sort, weighted distributions stay as they are.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated as Given
 from typing import NamedTuple, get_type_hints
@@ -49,7 +50,7 @@ class Loss(NamedTuple):
 LOSS = Loss()
 
 
-def generate(kind, n, *, seed, first=0, rare=0.0, loss=LOSS, papers=PAPERS):
+def generate(kind, n, *, seed, first=0, of=None, rare=0.0, loss=LOSS, papers=PAPERS):
     """Return events of one kind.
 
     Parameters
@@ -62,10 +63,13 @@ def generate(kind, n, *, seed, first=0, rare=0.0, loss=LOSS, papers=PAPERS):
         From 0 to 2⁶³ − 1. Event i depends on (seed, i) alone.
     first : int
         Number of the first event, ≥ 0.
+    of : int, optional
+        How many events the whole sample has, from event 0 on, of which these are a part: their
+        weights are those of the whole. Without it these events are the sample.
     rare : float
         Share of events, 0 < rare < 1, that are to have a photon which is likely to be lost; 0: as
         they come. Only for kinds with a π⁰ inside, ``"pi0"``, ``"pi0-coherent"`` and
-        ``"numu-pi0"``. A batch so short that it has one sort only carries the rate of that sort.
+        ``"numu-pi0"``. A sample so short that it has one sort only carries the rate of that sort.
     loss : Loss
         What "likely to be lost" means.
     papers : strike.Papers
@@ -78,27 +82,31 @@ def generate(kind, n, *, seed, first=0, rare=0.0, loss=LOSS, papers=PAPERS):
         neutrons too, which the chamber leaves out. Weights are equal, unless `rare` is asked for.
     """
     n, seed, first = interact.checked(n, seed, first)
+    begin, size = _whole(n, first, of)
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; wanted one of {', '.join(KINDS)}")
     if rare and not (0 < rare < 1 and BEAM.get(kind, BEAM["nue"]) in _pi_zeros()):
         raise ValueError(f"rare = {rare} for {kind!r}; wanted 0 < rare < 1, for a kind with π⁰ "
                          "inside, or 0")
-    if kind == "cosmic":
-        return cosmic.generate(n, seed=seed, first=first)
-    if kind == "dirt":
-        return dirt.generate(n, seed=seed, first=first, papers=papers)
+    rate = expected_events(kind, pot=1.0, papers=papers)
+    if kind not in BEAM:
+        made = (cosmic.generate(n, seed=seed, first=first) if kind == "cosmic" else
+                dirt.generate(n, seed=seed, first=first, papers=papers))
+        return replace(made, weight=np.full(n, rate / size))
     papers, loss = interact.checked_papers(papers), interact.floats(loss)
     origin = interact.source(BEAM[kind], papers)
     number = np.arange(first, first + n)
-    sort = np.full(n, EITHER)
+    sort, weight = np.full(n, EITHER), np.full(n, rate / size)
     if rare:
         sort = np.where(np.floor((number + 1) * rare) > np.floor(number * rare), RARE, PLAIN)
+        several = int(np.floor((begin + size) * rare) - np.floor(begin * rare))
+        share = _share(kind, loss, papers)
+        weight = rate * np.where(sort == RARE, share / max(several, 1),
+                                 (1 - share) / max(size - several, 1))
     held, energy, vertex = interact.buffer(n), np.empty(n), np.empty((n, 3))
     run = seed, np.uint64(stream("background", kind)), np.uint64(first)
     spread(_fill, n, run, sort, origin, papers, _body(), loss, energy, vertex, *held)
-    rate = expected_events(kind, pot=1.0, papers=papers)
-    return interact.truth(kind, first, _weights(kind, sort, rate, loss, papers), energy, vertex,
-                          held)
+    return interact.truth(kind, first, weight, energy, vertex, held)
 
 
 def expected_events(kind, *, pot, papers=PAPERS):
@@ -160,15 +168,14 @@ def _body():
     return tuple(detector.body(detector.MICROBOONE).tolist())
 
 
-def _weights(kind, sort, rate, loss, papers):
-    """Share out the rate; each sort has its own."""
-    result = np.full(len(sort), rate / len(sort))
-    if sort[0] != EITHER:
-        share = _share(kind, loss, papers)
-        for which, part in ((RARE, share), (PLAIN, 1 - share)):
-            mine = sort == which
-            result[mine] = rate * part / max(mine.sum(), 1)
-    return result
+def _whole(n, first, of):
+    """Return with which event the whole sample begins, and how many it has."""
+    if of is None:
+        return first, n
+    if of % 1 or not first + n <= of:
+        raise ValueError(f"events {first} to {first + n - 1} of {of}; wanted a whole number that "
+                         "has them all")
+    return 0, int(of)
 
 
 @lru_cache(maxsize=64)

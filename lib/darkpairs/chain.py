@@ -14,11 +14,13 @@ from darkpairs import (
     batches,
     deconvolve,
     drift,
+    flash,
     hits,
     objects,
     observables,
     projective,
     readout,
+    slices,
     tomographic,
     traces,
     transport,
@@ -31,7 +33,7 @@ from darkpairs.seen import ALGORITHMS
 _CHUNK = 8  # events that go the way together: memory stays flat
 
 
-def display(truth, i, *, detector=MICROBOONE, seed):
+def display(truth, i, *, detector=MICROBOONE, seed, overlaid=False):
     """Return every stage of one event.
 
     Parameters
@@ -44,13 +46,16 @@ def display(truth, i, *, detector=MICROBOONE, seed):
         The chamber.
     seed : int
         As for the whole sample: the event comes out as it does there.
+    overlaid : bool
+        As in `reconstruct`.
 
     Returns
     -------
     dict
         ``"truth"``, ``"deposits"``, ``"arrivals"``, ``"waveforms"``, ``"charge"``, ``"hits"`` and
         ``"reco"``, each a batch of one event; ``"points"`` and ``"objects"``, dicts of such batches
-        from the names of the two algorithms.
+        from the names of the two algorithms. An overlaid one has ``"light"`` and ``"kept"``,
+        too.
     """
     if not 0 <= i < len(truth):
         raise ValueError(f"event {i} of a batch of {len(truth)}; wanted 0 to {len(truth) - 1}")
@@ -59,8 +64,9 @@ def display(truth, i, *, detector=MICROBOONE, seed):
     arrivals = drift.arrivals(deposits, detector)
     waveforms = readout.waveforms(arrivals, detector, seed=seed)
     found = deconvolve.charge(waveforms, detector)
+    light = {"light": flash.look(deposits, seed=seed)} if overlaid else {}
     return {"truth": one, "deposits": deposits, "arrivals": arrivals, "waveforms": waveforms,
-            "charge": found, **recognise(found, detector=detector)}
+            "charge": found, **light, **recognise(found, detector=detector, **light)}
 
 
 def charge(truth, *, detector=MICROBOONE, seed):
@@ -73,11 +79,11 @@ def charge(truth, *, detector=MICROBOONE, seed):
     detector, seed
         As in `display`.
     """
-    found = _chunks(truth, lambda some: _charge(some, detector, seed))
+    found = _chunks(truth, lambda some: _charge(some, detector, seed, detector)[0])
     return traces.concatenate(found)
 
 
-def recognise(charge, *, detector=MICROBOONE, algorithms=ALGORITHMS):
+def recognise(charge, *, detector=MICROBOONE, algorithms=ALGORITHMS, light=None):
     """Return what is made of charge.
 
     Parameters
@@ -88,12 +94,15 @@ def recognise(charge, *, detector=MICROBOONE, algorithms=ALGORITHMS):
         The chamber.
     algorithms : sequence of str
         Who looks: ``"projective"``, ``"tomographic"`` or both, each once.
+    light : ndarray (n, 2), optional
+        Where the light was, as from `flash.look`: objects are then sought in `slices.find` alone.
 
     Returns
     -------
     dict
         ``"hits"``, a `Hits`; ``"points"`` and ``"objects"``, dicts from algorithm to `Points` and
-        `Objects`; ``"reco"``, a `Reco` with the rows of event 0 first, those of an event in the
+        `Objects`; with light also ``"kept"``, from algorithm to the `Hits` that were not thrown
+        away; ``"reco"``, a `Reco` with the rows of event 0 first, those of an event in the
         order of `algorithms`.
     """
     _check(algorithms)
@@ -104,14 +113,19 @@ def recognise(charge, *, detector=MICROBOONE, algorithms=ALGORITHMS):
             points = projective.points(found["hits"], detector)
         else:
             points = tomographic.points(charge, found["hits"], detector)
-        pair = objects.find(points, found["hits"], detector)
+        kept = found["hits"]
+        if light is not None:
+            points, kept = slices.find(points, kept, light, detector)
+            found.setdefault("kept", {})[name] = kept
+        pair = objects.find(points, kept, detector)
         found["points"][name], found["objects"][name] = pair
-        rows.append(observables.record(*pair, found["hits"], detector, algorithm=name))
+        rows.append(observables.record(*pair, kept, detector, algorithm=name))
     return found | {"reco": Reco(**{name: np.column_stack(
         [getattr(row, name) for row in rows]).ravel() for name in Reco.SHAPES})}
 
 
-def reconstruct(truth, *, detector=MICROBOONE, seed, algorithms=ALGORITHMS, progress=False):
+def reconstruct(truth, *, detector=MICROBOONE, seed, algorithms=ALGORITHMS, believed=None,
+                overlaid=False, progress=False):
     """Return what both reconstructions say of many events, a `Reco`; the work of all threads.
 
     Parameters
@@ -122,13 +136,21 @@ def reconstruct(truth, *, detector=MICROBOONE, seed, algorithms=ALGORITHMS, prog
         As in `display`.
     algorithms : sequence of str
         As in `recognise`; so are the rows. What one says does not depend on the other.
+    believed : Detector, optional
+        What the reconstruction takes the chamber for; if not given, for what it is.
+    overlaid : bool
+        Muons lie over the events: look only for what may be the beam's, with the help of light.
     progress : bool
         Show a bar of the events done.
     """
     _check(algorithms)
+    believed = detector if believed is None else believed
     with tqdm(total=len(truth), unit=" events", disable=not progress) as bar:
-        return traces.concatenate(_chunks(truth, lambda some: recognise(
-            _charge(some, detector, seed), detector=detector, algorithms=algorithms)["reco"], bar))
+        def work(some):
+            charge, light = _charge(some, detector, seed, believed)
+            return recognise(charge, detector=believed, algorithms=algorithms,
+                             light=light if overlaid else None)["reco"]
+        return traces.concatenate(_chunks(truth, work, bar))
 
 
 def _check(algorithms):
@@ -138,10 +160,11 @@ def _check(algorithms):
         raise ValueError(f"algorithms = {algorithms!r}; wanted some of {ALGORITHMS}, each once")
 
 
-def _charge(some, detector, seed):
-    """Return the charge that is found in a few events."""
-    arrivals = drift.arrivals(transport.deposits(some, detector, seed=seed), detector)
-    return deconvolve.charge(readout.waveforms(arrivals, detector, seed=seed), detector)
+def _charge(some, detector, seed, believed):
+    """Return the charge found by one who believes in a chamber, and where the light was."""
+    deposits = transport.deposits(some, detector, seed=seed)
+    waveforms = readout.waveforms(drift.arrivals(deposits, detector), detector, seed=seed)
+    return deconvolve.charge(waveforms, believed), flash.look(deposits, seed=seed)
 
 
 def _chunks(truth, work, bar=None):

@@ -1,6 +1,6 @@
 """The cocktail: one sample of pairs from several model points, to be weighted to any other.
 
-In: how many, a seed. Out: `Truth`, and how dense its pairs lie. Chapter: weights.
+In: how many, a seed. Out: `Truth`, and how dense its pairs lie. Chapter: samples.
 
 Simulating a pair takes a thousand times as long as throwing it. So pairs are thrown once, from
 points that together cover what all others do, and seen by the chamber once; `weights` then makes of

@@ -1,7 +1,7 @@
 """How dense a model's pairs lie: the law of the generator as a formula for one pair.
 
 In: pairs, a model. Out: expected events per POT and per element of the phase space of the pair.
-Chapter: weights.
+Chapter: samples.
 
 A pair tells its momentum q, its mass √s, how electron and positron share it, and where it began. It
 does not tell from which ν_h it came. So the density of pairs is an integral over all momenta p of

@@ -9,6 +9,9 @@ cone, since fast electrons scatter little, and so do the photons they radiate. T
 π⁰ lies farther off: there are at least 27° between the two below 570 MeV. Two pieces that start at
 one place are two prongs of a pair and stay two.
 
+Which piece is the first? The one from which most charge lies ahead, of all that there is: ahead of
+it, of a leg of its fork or of another prong from there. Small pieces do not know their way.
+
 Laws: each piece has one object; a piece in nobody's cone is by itself; what turns with the event
 keeps its family.
 """
@@ -29,16 +32,20 @@ class Rules(NamedTuple):
     seed: Given[float, "e⁻", "below, a cluster is a fragment; 10 MeV; our choice"] = 2.7e5
     share: Given[float, "cm", "starts closer than this are one; our choice"] = 2.5
     doubt: Given[float, "", "of its charge: such an end may be the start as well; ours"] = 0.25
-    sure: Given[float, "", "of its charge: such a start is believed; our choice"] = 0.5
+    sure: Given[float, "", "of its charge: such a start is believed; our choice"] = 1.0
+    firm: Given[float, "e⁻", "and such a piece; 40 MeV; our choice"] = 1.0e6
+    before: Given[float, "", "cosine: what lies farther off its way counts nothing; ours"] = 0.8
     late: Given[float, "cm", "or so far off, but on a line with it; our choice"] = 10.0
     beside: Given[float, "cm", "as close the line has to pass; our choice"] = 1.0
-    slant: Given[float, "", "and by so much more for each cm that they are apart; ours"] = 0.1
+    slant: Given[float, "", "and by so much more for each cm that they are apart; ours"] = 0.2
+    crumb: Given[float, "e⁻", "cut off behind a start, moves it back; 2 MeV; our choice"] = 5e4
     apart: Given[float, "", "cosine: prongs open less than this; our choice"] = -0.2
     reach: Given[float, "cm", "of a shower's cone; about ten X0; our choice"] = 150.0
-    cone: Given[float, "rad", "half-angle for a piece of 10 MeV; our choice"] = 0.6
-    tight: Given[float, "rad", "the same for a piece without end of energy; our choice"] = 0.3
+    cone: Given[float, "rad", "half-angle for a piece of 10 MeV; our choice"] = 0.7
+    tight: Given[float, "rad", "the same for a piece without end of energy; our choice"] = 0.36
     wide: Given[float, "rad", "the same for fragments; our choice"] = 0.9
     touch: Given[float, "cm", "fragments so close to a point belong, too; our choice"] = 8.0
+    stray: Given[float, "cm", "hits of nobody so close to one, in a view, too; X0; ours"] = 14.0
     lead: Given[float, "cm", "of charge that gives the direction; about X0"] = 14.0
     line: Given[float, "cm", "from a track's line, most of its charge; our choice"] = 1.0
     track: Given[float, "", "its charge near the line, times its slices with some; ours"] = 0.74
@@ -62,6 +69,7 @@ def _turn(row):
     for j in range(6):
         row[j], row[6 + j] = row[6 + j], row[j]
     row[12] = np.inf
+    row[13:16] = row[16:19] = row[3:6]
 
 
 @njit
@@ -116,32 +124,49 @@ def _angle(a, b):
 
 
 @njit
-def _sure(row, end, rules):
-    """How sure it is that a piece starts at an end: from −1 to 1."""
-    return (1 - 2 * end) * min(1.0, row[12] / rules.sure)
+def _sure(row, end, charge, rules):
+    """How sure it is that a piece starts at an end: from −1 to 1; a small piece is never sure."""
+    return (1 - 2 * end) * min(1.0, row[12] / rules.sure) * min(1.0, charge / rules.firm)
 
 
 @njit
-def _worth(ends, weight, a, turn, owner, rules):
+def _ahead(way, one, turn, rules):
+    """What charge this way counts: 1 ahead of a start, or of a leg of a fork; ≤ 0 beside it."""
+    size = sqrt(_dot(way, way))
+    if not size > 0:
+        return 1.0
+    cosine = _dot(way, _vector(one, 6 * turn + 3))
+    if turn == 0:
+        cosine = max(cosine, _dot(way, _vector(one, 13)), _dot(way, _vector(one, 16)))
+    return 1 - (1 - cosine / size) / (1 - rules.before)
+
+
+@apart
+def _worth(ends, weight, place, a, turn, owner, rules):
     """How much charge would hang on a cluster with this end as its start.
 
-    Prongs from there count, and pieces in the cone before it; more if they point away from it, as
+    Prongs from there count, and pieces ahead of any of them; more if they point away from it, as
     sure as each is of its way.
     """
-    total = weight[a] * (1 + _sure(ends[a], turn, rules))
+    total = weight[a] * (1 + _sure(ends[a], turn, weight[a], rules))
+    prong = np.full(len(ends), -1)
     for b in range(len(ends)):
-        if b == a or owner[b] >= 0:
+        if b != a and owner[b] < 0:
+            prong[b] = _near_end(ends[a], turn, ends[b], rules)
+            if prong[b] >= 0:
+                total += weight[b] * (1 + _sure(ends[b], prong[b], weight[b], rules))
+    prong[a] = turn
+    for b in range(len(ends)):
+        way = _minus(_vector(place[b], 0), _vector(ends[a], 6 * turn))
+        far = sqrt(_dot(way, way))
+        if prong[b] >= 0 or owner[b] >= 0 or far > rules.reach:
             continue
-        end = _near_end(ends[a], turn, ends[b], rules)
-        if end >= 0:
-            total += weight[b] * (1 + _sure(ends[b], end, rules))
-            continue
-        way = _minus(_vector(ends[b], 0), _vector(ends[a], 6 * turn))
-        far = _dot(way, way)
-        if far < rules.reach * rules.reach and _angle(
-                way, _vector(ends[a], 6 * turn + 3)) < _cone(weight[b], rules):
-            away = _dot(way, _vector(ends[b], 3)) / sqrt(far) if far > 0 else 1.0
-            total += weight[b] * (1 + away * _sure(ends[b], 0, rules))
+        most = 0.0
+        for c in range(len(ends)):
+            if prong[c] >= 0:
+                most = max(most, _ahead(way, ends[c], prong[c], rules))
+        away = _dot(way, _vector(ends[b], 3)) / far if far > 0 else 1.0
+        total += weight[b] * most * (1 + away * _sure(ends[b], 0, weight[b], rules))
     return total
 
 
@@ -151,11 +176,13 @@ def _off(one, two, charge, rules):
     way = _minus(_vector(two, 0), _vector(one, 0))
     if _dot(way, way) > rules.reach * rules.reach:
         return np.inf
-    return _angle(way, _vector(one, 3)) / _cone(charge, rules)
+    angle = min(_angle(way, _vector(one, 3)), _angle(way, _vector(one, 13)),
+                _angle(way, _vector(one, 16)))  # of a fork, either leg counts
+    return angle / _cone(charge, rules)
 
 
 @apart
-def _choose(ends, weight, rules):
+def _choose(ends, weight, place, rules):
     """Give each seed its object: a seed, itself or one in whose cone it lies.
 
     The one on which most would hang comes first, with its prongs, and takes what lies in its cone;
@@ -173,7 +200,7 @@ def _choose(ends, weight, rules):
                     best, first, turn = worth[a, t], a, t
         if first < 0:
             return owner
-        now = _worth(ends, weight, first, turn, owner, rules)
+        now = _worth(ends, weight, place, first, turn, owner, rules)
         if now < best:
             worth[first, turn] = now
             continue

@@ -4,8 +4,8 @@ In: `Points` with clusters, and the `Hits` they came from. Out: the same points 
 objects, and `Objects`. Chapters: projective, tomographic, two-eyes.
 
 Both reconstructions give clusters of points, but no beginning and no end; what they give is treated
-alike from here on. Each cluster's start is sought, the clusters of one shower are joined, and a few
-numbers of its shape tell a shower from a track.
+alike from here on. Each cluster's start is sought, the clusters of one shower are joined, a few
+numbers of its shape tell a shower from a track, and hits that nobody owns go to their neighbours.
 
 Laws: no charge is counted twice; charge of hits with a label sums up to that of the objects; an
 event does not depend on its companions.
@@ -18,10 +18,11 @@ import numpy as np
 from darkpairs import wires
 from darkpairs._jit import apart
 from darkpairs.detector import MICROBOONE, checked
-from darkpairs.families import RULES, _choose, _gather, _vector
+from darkpairs.families import RULES, _choose, _gather, _late, _vector
 from darkpairs.seen import NONE, Objects, Points
 from darkpairs.shapes import _shape
 from darkpairs.starts import LOOK, _dot, _find, _mean, _minus, _refine, _unit
+from darkpairs.strays import _adopt
 
 
 def find(points, hits, detector=MICROBOONE, *, rules=RULES, look=LOOK):
@@ -54,9 +55,10 @@ def find(points, hits, detector=MICROBOONE, *, rules=RULES, look=LOOK):
     dead = wires.dead(detector)[2].astype(np.int64)
     count = np.zeros(len(points) + 1, dtype=np.int64)
     places, charge = np.ascontiguousarray(points.position), np.maximum(points.charge, 0)
-    of_hits = map(np.ascontiguousarray, (hits.plane, hits.wire, hits.charge))
-    _all(points.offsets, places, charge, label, hits.offsets, *of_hits, hit_label, dead, clusters,
-         rules, look, table, count)
+    of_hits = map(np.ascontiguousarray, (hits.plane, hits.wire, hits.charge, wires.depth(
+        detector, hits.tick)))
+    _all(points.offsets, places, charge, label, hits.offsets, *of_hits, hit_label, dead,
+         detector.pitch, clusters, rules, look, table, count)
     table = table[:count[-1]]
     rides = dict(event=points.event, kind=points.kind, weight=points.weight)
     return (Points(**rides, offsets=points.offsets, position=points.position,
@@ -104,20 +106,21 @@ def _counted(points):
 
 
 @apart
-def _all(offsets, position, charge, label, hit_offsets, plane, wire, hit_charge, hit_label, dead,
-         clusters, rules, look, table, count):
+def _all(offsets, position, charge, label, hit_offsets, plane, wire, hit_charge, depth, hit_label,
+         dead, pitch, clusters, rules, look, table, count):
     """Go through the events."""
     for i in range(len(offsets) - 1):
         a, b = offsets[i], offsets[i + 1]
         c, d = hit_offsets[i], hit_offsets[i + 1]
         count[i + 1] = count[i] + _event(
             position[a:b], charge[a:b], label[a:b], plane[c:d], wire[c:d], hit_charge[c:d],
-            hit_label[c:d], dead, clusters[i + 1] - clusters[i], rules, look, table[count[i]:])
+            depth[c:d], hit_label[c:d], dead, pitch, clusters[i + 1] - clusters[i], rules, look,
+            table[count[i]:])
 
 
 @apart
-def _event(position, charge, label, plane, wire, hit_charge, hit_label, dead, clusters, rules,
-           look, table):
+def _event(position, charge, label, plane, wire, hit_charge, depth, hit_label, dead, pitch,
+           clusters, rules, look, table):
     """Find the objects of one event; return how many they are."""
     begin, order = _sorted(label, clusters)
     place, q = position[order], charge[order]
@@ -127,18 +130,28 @@ def _event(position, charge, label, plane, wire, hit_charge, hit_label, dead, cl
         lumps[c, 0], lumps[c, 1], lumps[c, 2] = mean
     seeds = np.argsort(-lumps[:, 3])
     seeds = seeds[:np.sum(lumps[:, 3] >= rules.seed)]
-    ends = np.zeros((len(seeds), 13))
+    ends = np.zeros((len(seeds), 19))
     small = lumps[lumps[:, 3] < rules.seed]
     for s in range(len(seeds)):
         rows = slice(begin[seeds[s]], begin[seeds[s] + 1])
-        start, way, other, back, doubt = _find(place[rows], q[rows], small, look)
+        start, way, other, back, doubt, one, two = _find(place[rows], q[rows], small, look)
         ends[s, 0:3], ends[s, 3:6], ends[s, 6:9], ends[s, 9:12] = start, way, other, back
-        ends[s, 12] = doubt
+        ends[s, 12], ends[s, 13:16], ends[s, 16:19] = doubt, one, two
     weight = lumps[seeds, 3]
-    chosen = _choose(ends, weight, rules)
+    chosen = _choose(ends, weight, lumps[seeds], rules)
     owner = _gather(lumps, begin, place, seeds, ends, chosen, rules)
-    return _write(position, charge, label, plane, wire, hit_charge, hit_label, dead, owner, seeds,
-                  ends, rules, look, table)
+    for labels in (label, hit_label):
+        for k in range(len(labels)):
+            labels[k] = owner[labels[k]] if labels[k] >= 0 else -1
+    begin, order = _sorted(label, len(seeds))
+    for h in range(len(hit_label)):
+        s = hit_label[h]
+        if s >= 0 and begin[s + 1] == begin[s]:  # no points, no object
+            hit_label[h] = -1
+    _adopt(plane, wire, depth, hit_label, pitch, rules.stray)
+    sums = _sums(plane, wire, hit_charge, hit_label, dead, len(seeds), rules)
+    return _write(position[order], charge[order], label, hit_label, begin, sums, ends, rules, look,
+                  table)
 
 
 @apart
@@ -159,25 +172,21 @@ def _sorted(label, clusters):
 
 
 @apart
-def _write(position, charge, label, plane, wire, hit_charge, hit_label, dead, owner, seeds, ends,
-           rules, look, table):
-    """Write labels and objects, by falling charge; return how many there are."""
-    for labels in (label, hit_label):
-        for k in range(len(labels)):
-            labels[k] = owner[labels[k]] if labels[k] >= 0 else -1
-    sums = _sums(plane, wire, hit_charge, hit_label, dead, len(seeds), rules)
-    begin, order = _sorted(label, len(seeds))
-    for s in range(len(seeds)):
+def _write(place, q, label, hit_label, begin, sums, ends, rules, look, table):
+    """Write labels and objects, by falling charge; return how many there are.
+
+    Points come object by object, those of the s-th from ``begin[s]`` on.
+    """
+    for s in range(len(sums)):
         if begin[s + 1] == begin[s]:
             sums[s] = -1.0
     rank, count = np.argsort(-sums), np.sum(sums >= 0)
-    new = np.full(len(seeds), -1)
+    new = np.full(len(sums), -1)
     for r in range(count):
         new[rank[r]] = r
     for labels in (label, hit_label):
         for k in range(len(labels)):
             labels[k] = new[labels[k]] if labels[k] >= 0 else -1
-    place, q = position[order], charge[order]
     for r in range(count):
         s = rank[r]
         rows = slice(begin[s], begin[s + 1])
@@ -196,9 +205,23 @@ def _measure(place, charge, end, rules, look, row):
             rules.stop * _tip(place, charge, far, rules)):
         start, way = _refine(place, charge, _vector(end, 6), _vector(end, 9), look)
     way = _lead(place, charge, start, way, rules, look)
+    start = _behind(place, charge, start, way, rules, look)
     far, length, width, core, full = _shape(place, charge, start, way, rules.line)
     row[1:4], row[4:7], row[7:10] = start, far, way
     row[11], row[12] = length, width
+
+
+@apart
+def _behind(place, charge, start, way, rules, look):
+    """Start of an object of which a part lies behind, on its line: dead wires cut it off."""
+    q, first, found = 0.0, -look.core, start
+    for k in range(len(charge)):
+        a = _minus(_vector(place[k], 0), start)
+        if _dot(a, way) < -look.core and _late((-a[0], -a[1], -a[2]), way, rules):
+            q += charge[k]
+            if _dot(a, way) < first:
+                first, found = _dot(a, way), _vector(place[k], 0)
+    return found if q >= rules.crumb else start
 
 
 @apart

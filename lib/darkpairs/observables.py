@@ -19,6 +19,7 @@ import numpy as np
 from darkpairs import calorimetry, legs, origins
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked
+from darkpairs.pions import WAYS, _between, _far
 from darkpairs.record import TOPOLOGIES, Reco
 from darkpairs.seen import ALGORITHMS
 
@@ -36,7 +37,6 @@ class Rules(NamedTuple):
     depth: Given[float, "cm", "how far back, and ahead, charge is counted; ours"] = 30.0
     cone: Given[float, "rad", "half the angle of the cone ahead; ours"] = 0.26
     back: Given[float, "rad", "half the angle of the cone behind; ours"] = 1.05
-    apart: Given[float, "cm", "photons fly from a vertex this far or farther; ours"] = 3.0
 
 
 RULES = Rules()
@@ -172,12 +172,9 @@ def _around(points, objects, hits, energy, pick, detector, rules):
     answer = np.full((len(points), len(_AROUND)), np.nan)
     box = np.array([[0.0, -detector.height / 2, 0.0],
                     [detector.drift, detector.height / 2, detector.length]])
-    aim = np.zeros_like(objects.direction)
-    _aims(objects.offsets, points.offsets, points.position, points.charge, points.object,
-          objects.start, objects.direction, aim)
     _surroundings(objects.offsets, points.offsets, points.position, points.charge, points.object,
-                  objects.shower, objects.start, objects.end, objects.direction, aim,
-                  objects.length, energy, pick, box, rules, answer)
+                  objects.shower, objects.start, objects.end, objects.direction, objects.length,
+                  energy, pick, box, rules, WAYS, answer)
     columns = dict(zip(_AROUND, answer.T, strict=True))
     return columns | {name: np.nan_to_num(columns[name]) for name in ("protons", "proton_energy")}
 
@@ -216,8 +213,8 @@ def _before(one, other, shower, charge):
 
 
 @apart
-def _surroundings(objects, points, position, charge, label, shower, start, end, direction, aim,
-                  length, energy, pick, box, rules, answer):
+def _surroundings(objects, points, position, charge, label, shower, start, end, direction, length,
+                  energy, pick, box, rules, ways, answer):
     """Fill one row for each event that has an object."""
     vertex = np.empty(3)
     for i in range(len(objects) - 1):
@@ -237,33 +234,10 @@ def _surroundings(objects, points, position, charge, label, shower, start, end, 
         row[9], row[10] = _protons(objects[i], objects[i + 1], lead, shower, start, end, length,
                                    energy, start[lead], vertex, found, rules)
         if second >= 0 and shower[lead] != 0 and shower[second] != 0:
-            cosine = _between(start, aim, lead, second, vertex, found, rules)
+            rows, two = slice(points[i], points[i + 1]), np.array([lead, second])
+            cosine = _between(position[rows], charge[rows], label[rows], two - objects[i],
+                              start[two], length[two], vertex, found, ways)
             row[11] = sqrt(2 * energy[lead] * energy[second] * (1 - cosine))
-
-
-@apart
-def _aims(objects, points, position, charge, label, start, direction, aim):
-    """Find where objects point as a whole: the mean of the ways from the start to their charge.
-
-    A shower wavers near its start, so for its photon this is better than its first centimetres.
-    """
-    for i in range(len(objects) - 1):
-        for k in range(points[i], points[i + 1]):
-            o = objects[i] + label[k]
-            if label[k] >= 0:
-                r = max(_far(position[k], start[o]), 0.5)
-                for axis in range(3):
-                    aim[o, axis] += charge[k] * (position[k, axis] - start[o, axis]) / r
-    for o in range(len(aim)):
-        size = sqrt(aim[o, 0] ** 2 + aim[o, 1] ** 2 + aim[o, 2] ** 2)
-        for axis in range(3):
-            aim[o, axis] = aim[o, axis] / size if size > 0 else direction[o, axis]
-
-
-@njit
-def _far(one, other):
-    """Distance of two points."""
-    return sqrt((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 + (one[2] - other[2]) ** 2)
 
 
 @apart
@@ -332,18 +306,3 @@ def _protons(low, high, lead, shower, start, end, length, energy, begin, vertex,
         if near < rules.around:
             count, total = count + 1, total + energy[o]
     return count, total
-
-
-@apart
-def _between(start, aim, one, other, vertex, found, rules):
-    """Cosine of the angle of two showers: from the vertex to their starts, or of their aims."""
-    cosine = 0.0
-    first, second = _far(start[one], vertex), _far(start[other], vertex)
-    use = found and first > rules.apart and second > rules.apart
-    for axis in range(3):
-        if use:
-            cosine += ((start[one, axis] - vertex[axis]) / first
-                       * (start[other, axis] - vertex[axis]) / second)
-        else:
-            cosine += aim[one, axis] * aim[other, axis]
-    return min(1.0, max(-1.0, cosine))

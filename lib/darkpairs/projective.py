@@ -66,9 +66,11 @@ def _points(offsets, plane, wire, depth, charge, label, tree, triple, misfit, st
         meets = _meets(triple[rows], wire[here], label[here], slopes)
         chosen = np.full(last - first, -1, dtype=np.int64)
         guess = np.empty((last - first, 2))
+        weight = _weights(plane[here], wire[here], depth[here], label[here], triple[rows],
+                          misfit[rows], rules)
         for p in (2, 0, 1):
             _choose(p, plane[here], wire[here], depth[here], triple[rows], misfit[rows], meets,
-                    order, parent, slopes, rules, chosen, guess)
+                    weight, order, parent, slopes, rules, chosen, guess)
         begin[i + 1] = begin[i] + _lay(plane[here], wire[here], depth[here], charge[here],
                                        label[here], triple[rows], meets, chosen, guess, slopes,
                                        rules, position[begin[i]:], q[begin[i]:],
@@ -154,8 +156,8 @@ def _agreed(a, b, c, label):
 
 
 @apart
-def _choose(p, plane, wire, depth, triple, misfit, meets, order, parent, slopes, rules, chosen,
-            guess):
+def _choose(p, plane, wire, depth, triple, misfit, meets, weight, order, parent, slopes, rules,
+            chosen, guess):
     """Choose the triple of each hit of a plane that fits best to those of its neighbours.
 
     Where a hit is along its wire, its triples say with some spread; so do those of its neighbours,
@@ -167,11 +169,11 @@ def _choose(p, plane, wire, depth, triple, misfit, meets, order, parent, slopes,
     own = np.zeros((n, 3))  # sum of weights, mean, and variance of the triples of a hit
     for t in range(len(triple)):
         if meets[t, 0] == meets[t, 0] and triple[t, p] >= 0:
-            h, weight = triple[t, p], 1 / (1 + misfit[t])
+            h = triple[t, p]
             s = ay * meets[t, 0] + az * meets[t, 1]
-            own[h, 0] += weight
-            own[h, 1] += weight * s
-            own[h, 2] += weight * s * s
+            own[h, 0] += weight[t]
+            own[h, 1] += weight[t] * s
+            own[h, 2] += weight[t] * s * s
     up, sure, lever = np.zeros((n, 2)), np.zeros(n), np.zeros(n)
     for h in range(n):
         if own[h, 0] > 0:
@@ -203,6 +205,43 @@ def _choose(p, plane, wire, depth, triple, misfit, meets, order, parent, slopes,
             cost = misfit[t] + (s - guess[h, 0]) ** 2 / (guess[h, 1] + rules.blur**2)
             if cost < best[h]:
                 best[h], chosen[h] = cost, t
+
+
+@apart
+def _weights(plane, wire, depth, label, triple, misfit, rules):
+    """How much each triple says of the place of its hits; two hits that are ends say more.
+
+    Of lines that come all at one time, two views do not tell which place is which, but their ends.
+    """
+    weight = np.empty(len(triple))
+    tip = np.zeros(len(plane), dtype=np.int8)  # 0 where nobody has asked yet
+    for t in range(len(triple)):
+        weight[t] = 1 / (1 + misfit[t])
+        if triple[t, 0] < 0 or triple[t, 1] < 0 or triple[t, 2] < 0:
+            ends = 0
+            for p in range(3):
+                h = triple[t, p]
+                if h >= 0 and tip[h] == 0:
+                    tip[h] = 1 + _tip(h, plane, wire, depth, label, rules)
+                ends += h >= 0 and tip[h] == 2
+            weight[t] *= rules.tips if ends == 2 else 1.0
+    return weight
+
+
+@njit
+def _tip(h, plane, wire, depth, label, rules):
+    """Tell whether a hit is the end of a line: none of its object lies beyond, on one side."""
+    for way in (-1, 1):
+        k = h + way
+        while (0 <= k < len(plane) and plane[k] == plane[h]
+               and abs(wire[k] - wire[h]) <= rules.beyond):
+            if (wire[k] != wire[h] and label[k] == label[h]
+                    and abs(depth[k] - depth[h]) < rules.beside):
+                break
+            k += way
+        else:
+            return True
+    return False
 
 
 @njit

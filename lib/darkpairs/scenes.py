@@ -15,8 +15,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
-from darkpairs import show, views, wires
-from darkpairs.detector import MICROBOONE
+from darkpairs import show, transport, views, wires
+from darkpairs.detector import MICROBOONE, walls
 from darkpairs.seen import ALGORITHMS, NONE
 
 COLOURS = (show.BLUE, show.RED, show.GREEN, show.PURPLE, show.ORANGE, show.SKY)  # of objects
@@ -185,6 +185,68 @@ def _panel(axes, stages, name, panel, part, corners, truth, detector):
         axes.plot(*(position[:, AXES.index(axis)] for axis in what), ".", color=show.BLACK,
                   markersize=1.2, markeredgewidth=0, zorder=0)
     points(axes, found, stages.get("objects", {}).get(name), pair=what, corners=corners)
+
+
+def story(axes, stages, *, algorithm="tomographic", pair=("z", "x"), size=None,
+          detector=MICROBOONE):
+    """Draw the points of an event, and behind them what really flew; what is outside is grey.
+
+    Dotted lines are true photons, from where they start to where they leave something first, or
+    to the edge of the picture if they never do; dashed ones are other particles that are seen.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw.
+    stages : dict
+        From `chain.display`.
+    algorithm : str
+        Whose points and objects.
+    pair : sequence (2,) of str
+        What is to the right and what is upwards: two of "x", "y", "z".
+    size : float
+        Length of the picture's sides [cm], > 0; if None, such that nearly all energy is inside.
+    detector : Detector
+        The chamber.
+    """
+    corners = _square(stages, size)
+    points(axes, stages["points"][algorithm], stages["objects"][algorithm], pair=pair,
+           corners=corners)
+    right, up = (AXES.index(name) for name in pair)
+    low, high = walls(detector)
+    for spot in ((corners[0][right], low[right]), (high[right], corners[1][right])):
+        axes.axvspan(*spot, color=views.DEAD, linewidth=0, zorder=0) if spot[0] < spot[1] else None
+    for spot in ((corners[0][up], low[up]), (high[up], corners[1][up])):
+        axes.axhspan(*spot, color=views.DEAD, linewidth=0, zorder=0) if spot[0] < spot[1] else None
+    truth, reach = stages["truth"], np.linalg.norm(np.ptp(corners, axis=0))
+    for row in np.flatnonzero(transport.finals(truth) & np.isin(truth.pdg, list(transport.SEEN))):
+        start, far = truth.start[row], _first(stages["deposits"], row, truth.start[row], reach)
+        way = truth.p4[row, 1:] / np.linalg.norm(truth.p4[row, 1:])
+        end = start + far * way
+        axes.plot([start[right], end[right]], [start[up], end[up]], color=show.BLACK,
+                  linestyle=":" if truth.pdg[row] == 22 else "--", linewidth=1.1, zorder=2)
+    axes.plot(truth.vertex[0, right], truth.vertex[0, up], "+", color=show.BLACK, markersize=9,
+              markeredgewidth=1.6, zorder=5)
+    return axes
+
+
+def _first(deposits, row, start, reach):
+    """How far from its start a particle leaves something first, `reach` if never [cm]."""
+    mine = deposits.position[deposits.particle == row]
+    return np.linalg.norm(mine - start, axis=1).min(initial=reach)
+
+
+def _square(stages, size):
+    """Return the corners of a cube around most energy and the vertex, ndarray (2, 3)."""
+    place, energy = stages["deposits"].position, stages["deposits"].energy
+    if not len(energy):
+        raise ValueError("no energy in this event; wanted some to look at")
+    seen = place[np.argsort(np.linalg.norm(place - np.median(place, axis=0), axis=1))]
+    seen = seen[:max(int(0.95 * len(seen)), 1)]
+    both = np.vstack([seen, stages["truth"].vertex]) if len(stages["truth"]) else seen
+    low, high = both.min(axis=0), both.max(axis=0)
+    half = (size or np.ptp(both, axis=0).max() + 2 * _PAD) / 2
+    return np.array([(low + high) / 2 - half, (low + high) / 2 + half])
 
 
 def _wider(frame, detector):

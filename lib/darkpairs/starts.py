@@ -8,7 +8,11 @@ none behind. So each outermost point of a cluster is tried: the charge in a cone
 the charge outside of the cone. The narrow end of a principal axis alone would be wrong for one
 event in five. Then a line through the first centimetres says where the first charge is.
 
-Laws: a start moves and turns with its points; more charge behind an end never makes it better.
+A pair that opens wide is a fork: seen from where its legs meet, much of its charge is beside the
+mean way. So where two dense legs leave a point, what lies before either counts as before the start.
+
+Laws: a start moves and turns with its points; more charge behind an end never makes it better;
+a wide fork starts where its legs meet.
 """
 
 from math import sqrt
@@ -23,6 +27,7 @@ from darkpairs._jit import apart, njit
 _WAYS = np.array([(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)
                   if (a, b, c) != (0, 0, 0)], dtype=np.float64)
 _BIN = 0.3  # cm, of the way along a line on which the first charge is looked for
+_TRIES = 24  # of points that a leg may go through
 _TURNS = 40  # of the power method; an axis of length 2:1 is known to 1e-6 after ten
 
 
@@ -37,6 +42,11 @@ class Look(NamedTuple):
     thin: Given[float, "cm", "from the line, for charge to count; our choice"] = 0.8
     back: Given[float, "cm", "as far the line is followed back; our choice"] = 4.0
     pause: Given[float, "cm", "without charge that ends a line; our choice"] = 1.2
+    leg: Given[float, "cm", "two legs of a fork are looked at up to here; our choice"] = 7.0
+    slice: Given[float, "cm", "of a leg; each holds charge; our choice"] = 3.0
+    fork: Given[float, "", "cosine: legs of a fork open more; 26°; our choice"] = 0.9
+    clear: Given[float, "", "of its charge: a fork has to be so much better; ours"] = 0.05
+    flat: Given[float, "", "cosine: and less, or it is a bend; 127°; our choice"] = -0.6
 
 
 LOOK = Look()
@@ -207,6 +217,74 @@ def _worth(cosine, look):
 
 
 @apart
+def _legs(place, charge, at, look):
+    """Find two legs that leave a point under a wide angle, each dense from its beginning.
+
+    A leg is a thin line through a point farther out, with charge in each of its slices: a start is
+    dense, the tail of a shower is ragged. Returns whether there are two, and their ways.
+    """
+    near = np.empty((len(charge), 3))
+    count, ends = 0, 0
+    for k in range(len(charge)):
+        a = _minus((place[k, 0], place[k, 1], place[k, 2]), at)
+        if charge[k] > 0 and look.core**2 < _dot(a, a) < look.leg**2:
+            near[count, 0], near[count, 1], near[count, 2] = a
+            count += 1
+            ends += _dot(a, a) > 0.25 * look.leg**2
+    step, bins = ends // _TRIES + 1, max(int((look.leg - look.core) / look.slice), 1)
+    found, most = np.zeros((_TRIES + 1, 3)), np.zeros(_TRIES + 1, dtype=np.int64)
+    tried, legs = 0, 0
+    for k in range(count):
+        a = (near[k, 0], near[k, 1], near[k, 2])
+        if _dot(a, a) > 0.25 * look.leg**2:
+            if tried % step == 0:
+                way = _unit(a)
+                many, full = _filled(near[:count], way, bins, look)
+                if full == bins:
+                    found[legs, 0], found[legs, 1], found[legs, 2] = way
+                    most[legs] = many
+                    legs += 1
+            tried += 1
+    one = np.argmax(most)
+    first = (found[one, 0], found[one, 1], found[one, 2])
+    other, best = -1, 0
+    for j in range(legs):
+        cosine = _dot(first, (found[j, 0], found[j, 1], found[j, 2]))
+        if look.flat < cosine < look.fork and most[j] > best:
+            other, best = j, most[j]
+    return other >= 0, first, (found[other, 0], found[other, 1], found[other, 2])
+
+
+@apart
+def _filled(near, way, bins, look):
+    """Points in a thin line from the origin, and how many of its slices hold some."""
+    held = np.zeros(bins, dtype=np.bool_)
+    many = 0
+    for k in range(len(near)):
+        a = (near[k, 0], near[k, 1], near[k, 2])
+        t = _dot(a, way)
+        if t > look.core and _dot(a, a) - t * t < look.thin * look.thin:
+            held[min(int((t - look.core) / look.slice), bins - 1)] = True
+            many += 1
+    return many, np.sum(held)
+
+
+@apart
+def _forked(place, charge, lumps, at, one, two, look):
+    """Score of a start from which two legs go: charge in the cone about either, minus the rest."""
+    score = 0.0
+    for k in range(len(charge) + len(lumps)):
+        far = k >= len(charge)
+        row, q = (lumps[k - len(charge)], lumps[k - len(charge), 3]) if far else (
+            place[k], charge[k])
+        a = _minus((row[0], row[1], row[2]), at)
+        r = sqrt(_dot(a, a))
+        if look.core < r and (not far or r < look.around):
+            score += q * _worth(max(_dot(a, one), _dot(a, two)) / r, look)
+    return score
+
+
+@apart
 def _first(place, charge, at, way, look):
     """Where on a line the first charge is: back from `at` as long as there is no pause."""
     bins = int((look.back + look.lead) / _BIN) + 1
@@ -245,10 +323,28 @@ def _refine(place, charge, at, way, look):
 
 
 @apart
-def _find(place, charge, lumps, look):
-    """Start, way and other end of a cluster, and by how much the start is better than it.
+def _fork(place, charge, lumps, chosen, score, look):
+    """Find the best of the points from which two legs go, −1 if there is none; mend its score."""
+    best = -1
+    for j in range(len(chosen)):
+        k = chosen[j]
+        at = (place[k, 0], place[k, 1], place[k, 2])
+        fork, one, two = _legs(place, charge, at, look)
+        if fork:
+            now = _forked(place, charge, lumps, at, one, two, look) - look.clear * charge.sum()
+            if now > score[j]:
+                score[j] = now
+                if best < 0 or now > score[best]:
+                    best = j
+    return best
 
-    The other end is the best point farther than half the cluster's extent from the start.
+
+@apart
+def _find(place, charge, lumps, look):
+    """Start, way and other end of a cluster, by how much the start is better, and its legs' ways.
+
+    Both legs go the same way if it is no fork. The other end is the best point farther than half
+    the cluster's extent from the start.
     """
     chosen = np.empty(len(_WAYS), dtype=np.int64)
     count = _outermost(place, chosen)
@@ -258,6 +354,7 @@ def _find(place, charge, lumps, look):
         score[j], way = _forward(place, charge, lumps, (place[k, 0], place[k, 1], place[k, 2]),
                                  look)
         ways[j, 0], ways[j, 1], ways[j, 2] = way
+    fork = _fork(place, charge, lumps, chosen[:count], score, look)
     best = np.argmax(score)
     at, extent = place[chosen[best]], 0.0
     for j in range(count):
@@ -269,9 +366,15 @@ def _find(place, charge, lumps, look):
         if 4 * _dot(a, a) > extent and score[j] > second:
             other, second = j, score[j]
     k, far = chosen[best], chosen[other]
-    start, way = _refine(place, charge, (place[k, 0], place[k, 1], place[k, 2]),
-                         (ways[best, 0], ways[best, 1], ways[best, 2]), look)
+    start, way = (place[k, 0], place[k, 1], place[k, 2]), (
+        ways[best, 0], ways[best, 1], ways[best, 2])
+    if fork == best:
+        _, one, two = _legs(place, charge, start, look)
+    else:
+        start, way = _refine(place, charge, start, way, look)
+        one = two = way
     total = charge.sum()
-    doubt = (score[best] - second) / total if total > 0 and other != best else np.inf
+    sure = not total > 0 or other == best
+    doubt = np.inf if sure else (score[best] - second) / total
     return start, way, (place[far, 0], place[far, 1], place[far, 2]), (
-        ways[other, 0], ways[other, 1], ways[other, 2]), doubt
+        ways[other, 0], ways[other, 1], ways[other, 2]), doubt, one, two

@@ -37,6 +37,9 @@ class Rules(NamedTuple):
     blur: Given[float, "cm", "of a point along a wire; our choice"] = 0.3
     bend: Given[float, "", "change along a wire per distance in the view; our choice"] = 1.5
     sure: Given[float, "cm", "error of a place that is only guessed; our choice"] = 1.5
+    beyond: Given[float, "wires", "without a hit beyond it, where a line ends; our choice"] = 4.0
+    beside: Given[float, "cm", "of drift, in which such a hit would lie; our choice"] = 1.0
+    tips: Given[float, "", "times as much counts a pair of ends without a third; ours"] = 1e4
     alike: Given[float, "", "votes in two views, the fewer in parts of the more; ours"] = 0.5
     part: Given[float, "", "of the votes of a cluster, to be kept for this alone; ours"] = 0.2
     rounds: Given[float, "", "times that votes are counted, whole; our choice"] = 3.0

@@ -1,6 +1,6 @@
 """What is uncertain: the errors of the flux and of the cross sections, as papers.
 
-In: `Truth`, papers. Out: how far each source of error moves each event. Chapter: weights.
+In: `Truth`, papers. Out: how far each source of error moves each event. Chapter: samples.
 
 The error of a flux belongs to the hadron from which the neutrino came. In energy it has a part that
 is common, and a part that turns as cos and sin of ω ln E: two pulls that leave its size the same
@@ -82,6 +82,7 @@ BEAM = Beam()
 # From which hadron neutrinos come at low energy and at high; ν_e by way of a muon, or of a kaon
 HADRONS = {"numu": ("pion_plus", "kaon_plus"), "numubar": ("pion_minus", "kaon_zero"),
            "nue": ("pion_plus", "kaon_plus"), "nuebar": ("pion_minus", "kaon_zero")}
+FLUX = ("pot", "pion_plus", "pion_minus", "kaon_plus", "kaon_zero", "line")  # names of its sources
 
 
 def sizes(truth, *, beam=BEAM, papers=PAPERS):

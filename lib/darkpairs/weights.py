@@ -1,6 +1,6 @@
 """Weights: one simulated sample for all models, and for all worlds that may be the real one.
 
-In: `Truth`. Out: events per POT for another model, and factors for universes. Chapter: weights.
+In: `Truth`. Out: events per POT for another model, and factors for universes. Chapter: samples.
 
 *Another model.* A chamber sees of a signal event its pair alone. So a pair that lies where the
 source of the sample puts ρ pairs, and another model ρ', counts ρ'/ρ times. No bins are needed, and
@@ -24,6 +24,7 @@ from darkpairs import cocktail, uncertain
 from darkpairs import density as _density
 from darkpairs._jit import njit
 from darkpairs.batches import KINDS
+from darkpairs.counting import effective
 from darkpairs.kinematics import mass
 from darkpairs.model import DarkModel
 from darkpairs.rng import _normal, _start, check_seed, stream
@@ -40,7 +41,7 @@ class TooFew(UserWarning):
     model : DarkModel
         Which one.
     effective : float
-        How many events, see `effective`.
+        How many events, see `counting.effective`.
     """
 
     def __init__(self, model, effective, events, wanted):
@@ -54,8 +55,8 @@ def signal(truth, model, *, source=cocktail.PARTS, made=None, enough=ENOUGH, **o
     """Return what the signal events of a sample count for another model.
 
     Each event is treated by itself: a part of a sample gets a part of the weights. So their sum
-    over a whole sample is the rate of the model within 1/√`effective` of it. What recoiled stays
-    what it was; of protons only the pair is weighted, see the ledger.
+    over a whole sample is the rate of the model within 1/√N of it, with N of `counting.effective`.
+    What recoiled stays what it was; of protons only the pair is weighted, see the ledger.
 
     Parameters
     ----------
@@ -136,19 +137,6 @@ def density(truth, *, source=cocktail.PARTS, **options):
     return cocktail.density(truth, parts=source, **options)
 
 
-def effective(weight):
-    """Return the effective number of events, (Σw)²/Σw²: as many of one weight err as much.
-
-    Parameters
-    ----------
-    weight : array-like (n,)
-        Weights of events.
-    """
-    weight = np.asarray(weight, dtype=np.float64)
-    square = (weight**2).sum()
-    return float(weight.sum() ** 2 / square) if square > 0 else 0.0
-
-
 def _lost(truth, model):
     """Say why no event of a sample can stand for a model."""
     real = _density.pairs(truth)[:, 11]
@@ -158,7 +146,7 @@ def _lost(truth, model):
             f"real ones those of {', '.join(f'{each:g}' for each in there) or 'no mass'} MeV")
 
 
-def universes(truth, n, *, seed, beam=uncertain.BEAM, papers=uncertain.PAPERS):
+def universes(truth, n, *, seed, beam=uncertain.BEAM, papers=uncertain.PAPERS, only=None):
     """Return what each event counts in other universes, beside its weight in ours.
 
     Parameters
@@ -171,6 +159,10 @@ def universes(truth, n, *, seed, beam=uncertain.BEAM, papers=uncertain.PAPERS):
         From 0 to 2⁶³ − 1. Universe k hangs on (seed, k) alone: fewer are the first of more.
     beam, papers
         Errors of the flux and of each kind, as in `uncertain.modes`.
+    only : sequence of str, optional
+        Let these sources move alone, with the dice that they have among all; see
+        `uncertain.sizes` for their names. One that moves no event of this sample moves nothing; a
+        name that no paper has is refused.
 
     Returns
     -------
@@ -181,9 +173,21 @@ def universes(truth, n, *, seed, beam=uncertain.BEAM, papers=uncertain.PAPERS):
     if not n > 0 or n % 1:
         raise ValueError(f"n = {n} universes; wanted a whole number > 0")
     names, sizes = uncertain.modes(truth, beam=beam, papers=papers)
+    if only is not None:
+        _check_sources(only, papers)
+        kept = [name.split("\0")[0] in only for name in names]
+        names, sizes = [name for name, keep in zip(names, kept, strict=True) if keep], sizes[kept]
     pulls = np.array([_pulls(np.uint64(seed), np.uint64(stream("universe", name)), int(n))
                       for name in names]).reshape(len(names), int(n))
     return _factors(pulls, sizes)
+
+
+def _check_sources(only, papers):
+    """Refuse names of sources that no paper has, and none at all."""
+    known = {*uncertain.FLUX,
+             *(section.name for kind in papers.values() for section in kind.sections)}
+    if isinstance(only, str) or not len(only) or not {*only} <= known:
+        raise ValueError(f"only = {only!r}; wanted some of {', '.join(sorted(known))}")
 
 
 @njit
