@@ -20,7 +20,7 @@ FLOORS = {
                "noise", "gauss", "convolve", "likelihood", "nuisance", "counting"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun", "fermi", "delta", "quasielastic", "coherent",
-              "strike", "interact", "dirt", "cosmic", "background", "density", "cocktail",
+              "strike", "interact", "roulette", "dirt", "cosmic", "background", "density", "cocktail",
               "uncertain", "weights"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "flash", "drift",
                 "readout"],
