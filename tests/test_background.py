@@ -248,5 +248,5 @@ def test_refusals():
     for kind, tilt in (("pi0", 2.5), ("pi0", -1), ("pi0", np.nan), ("dirt", 0.5), ("nue", 0.5)):
         with pytest.raises(ValueError, match="wanted 0 < tilt ≤ 2, for a kind with π⁰"):
             background.generate(kind, 1, seed=1, tilt=tilt)
-    with pytest.raises(ValueError, match="Marks with .*soft.*wanted finite numbers"):
+    with pytest.raises(ValueError, match=r"Marks with .*soft.*wanted finite numbers"):
         background.generate("pi0", 1, seed=1, tilt=1, marks=roulette.MARKS._replace(soft=-1.0))

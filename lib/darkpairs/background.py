@@ -217,7 +217,7 @@ def _survey(first, last, word, tilt, origin, papers, body, marks):
 
 @njit
 def _chance(tilt, rows, count, point, body, marks):
-    """How likely a proposal is kept: its worth, as a share of the best, to the power of the tilt."""
+    """How likely a proposal is kept: its worth, a share of the best, to the power of the tilt."""
     best = marks.forward + marks.soft + marks.close + marks.leaves
     return np.exp(tilt * (_log_worth(rows, count, point, body, marks) - best))
 

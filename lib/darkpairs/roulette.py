@@ -32,12 +32,12 @@ MUON = 13
 class Marks(NamedTuple):
     """What makes an event look like a pair, and how much; from a fit to π⁰ that a search kept.
 
-    Sizes of the first four and of the proton are half of what a logistic fit to the events of
-    smaller samples says, rounded: the error of a sum of weights is smallest with the root of the
-    chance to be kept.
+    Sizes of the first four and of the proton are half to two thirds of what a logistic fit to the
+    π⁰ of a smaller sample gave: the error of a sum of weights is smallest with the root of the
+    chance to be selected.
     """
 
-    forward: Given[float, "", "stronger photon along the beam; our fit, more", 0.0] = 2.5
+    forward: Given[float, "", "stronger photon along the beam; our fit, rounded", 0.0] = 2.5
     wide: Given[float, "", "1 − cos θ by which it falls to 1/e; our choice", 0.0] = 0.1
     soft: Given[float, "", "weaker photon is soft; our fit, rounded", 0.0] = 1.2
     energy: Given[float, "MeV", "by which it falls to 1/e; our choice", 0.0] = 30.0
