@@ -23,9 +23,9 @@ from importlib.metadata import version
 from typing import Annotated as Given
 from typing import NamedTuple
 
-from darkpairs import _jit, background, profiles
+from darkpairs import _jit, background, profiles, worlds
 from darkpairs.detector import MICROBOONE, Detector, checked
-from darkpairs.model import DarkModel
+from darkpairs.model import BENCHMARKS, DarkModel
 from darkpairs.rng import check_seed
 from darkpairs.tables import DATA
 
@@ -126,7 +126,37 @@ def plan(profile):
         entries.append(mother._replace(name=f"{mother.name}/cosmic", overlay=True,
                                        events=profiles.choose(profile, **COVERED),
                                        chunk=COVERED_CHUNK))
-    return tuple(entries)
+    return (*entries, *sealed(profile, entries))
+
+
+# Events behind the data of the sealed worlds; our choice, so that few data share a row
+SEALED = {
+    "quick": dict.fromkeys(KINDS, 100) | {"signal": 200, "pi0": 400, "numu": 200, "dirt": 300},
+    "full": {"signal": 2000, "pi0": 10000, "pi0-coherent": 2500, "delta-gamma": 500, "nue": 1500,
+             "numu": 4000, "numu-pi0": 3500, "dirt": 5000, "cosmic": 1000},
+}
+DICE = 101  # seed of the first of them
+
+
+def sealed(profile, entries):
+    """Return the samples behind the data of the sealed worlds, a list of `Entry`.
+
+    ``"world/pi0"`` and so on, for each of ``KINDS``: other events than those of the analysis, in
+    the chamber of `worlds.chamber`. Their signal is that of one model, the note's.
+
+    Parameters
+    ----------
+    profile : str
+        As in `plan`.
+    entries : sequence of Entry
+        The samples of the analysis; those of ``KINDS`` say how events are thrown.
+    """
+    sizes = profiles.choose(profile, **SEALED)
+    mothers = [entry for entry in entries if entry.name in KINDS]
+    return [mother._replace(name=f"world/{mother.kind}", events=sizes[mother.kind], seed=seed,
+                            model=BENCHMARKS["note"] if mother.kind == "signal" else None,
+                            chamber=worlds.chamber())
+            for seed, mother in enumerate(mothers, start=DICE)]
 
 
 def find(name, profile):
