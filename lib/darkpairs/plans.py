@@ -31,6 +31,8 @@ from darkpairs.tables import DATA
 
 KINDS = ("signal", *background.KINDS)
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite")
+# Tables of results of experiments begin so: nobody reads them on the way to an event
+RESULTS = ("microboone_", "miniboone_", "note_", "one_ring_", "light_zprime_")
 CHUNK = 1000  # events that one worker makes at a time; our choice: some seconds
 
 
@@ -234,9 +236,9 @@ def _code(room):
 
 @cache
 def _surroundings():
-    """Digest the tables, and name the versions of Python and of what calculates."""
+    """Digest the tables of nature, and name the versions of Python and of what calculates."""
     digest = hashlib.sha256()
-    for path in sorted(DATA.iterdir()):
+    for path in sorted(path for path in DATA.iterdir() if not path.name.startswith(RESULTS)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     return " ".join([digest.hexdigest(), platform.python_version(), *versions])
