@@ -24,6 +24,7 @@ def test_the_plans_of_both_profiles():
     assert sum(sizes[name] for name in sizes if name.startswith("world/")) <= 30_000
     assert 3000 <= sum(entry.events for entry in quick if "/" not in entry.name) <= 4000
     assert {entry.name for entry in full} == {*plans.KINDS} | {
+        f"world/{kind}" for kind in plans.KINDS} | {
         f"{kind}/{name}" for kind in ("signal", "pi0")
         for name in (*plans.variations(), "cosmic")}
 
