@@ -3,10 +3,12 @@
 In: `Arrivals`. Out: `Waveforms`. Chapter: readout.
 
 Only blocks around charge are made: runs of ticks on groups of neighbouring wires, with room on all
-sides for what the charge induces there. Elsewhere there would be noise alone.
+sides for what the charge induces there. Elsewhere there would be noise alone. Who knows where to
+look has only those blocks made that lie there.
 
 Laws: all charge lies in a block; the samples are response times charge (slow twin); noise of its
-wire; a block begins and ends quiet; names of particles change no sample.
+wire; a block begins and ends quiet; names of particles change no sample; a view leaves blocks out
+and changes none.
 """
 
 from functools import lru_cache
@@ -31,7 +33,7 @@ _REACH = 4.0  # widths of a cloud that are followed; beyond are 6e-5 of it
 _PAGE = 4  # events whose blocks are transformed together
 
 
-def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
+def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True, view=None):
     """Return what the digitiser writes.
 
     Parameters
@@ -45,6 +47,9 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
         For the noise, ≥ 0. Noise of an event depends on the seed, the event's number and the wire.
     noisy : bool
         Without noise if False; for lessons and tests.
+    view : ndarray (n, 4, 2) of int, optional
+        Where to look in each event, as from `slices.view`: blocks without a sample there are not
+        made. The others are what they are without it, whole.
 
     Returns
     -------
@@ -53,10 +58,20 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
     check_seed(seed)
     check_clouds(arrivals)
     detector = checked(detector)
+    view = None if view is None else _viewed(view, len(arrivals))
     setup = _setup(detector, noisy)
-    pages = [_page(arrivals, first, min(first + _PAGE, len(arrivals)), detector, setup, seed)
+    pages = [_page(arrivals, first, min(first + _PAGE, len(arrivals)), detector, setup, seed, view)
              for first in range(0, len(arrivals), _PAGE)]
     return _bind(arrivals, pages)
+
+
+def _viewed(view, n):
+    """Return a view as an array, or refuse it."""
+    view = np.asarray(view)
+    if view.shape != (n, 4, 2) or view.dtype.kind not in "iu":
+        raise ValueError(f"a view of shape {view.shape} and type {view.dtype} for {n} events; "
+                         f"wanted whole numbers of shape ({n}, 4, 2)")
+    return view
 
 
 def _setup(detector, noisy):
@@ -90,9 +105,10 @@ def true_charge(arrivals, detector=MICROBOONE):
     return images
 
 
-def _page(arrivals, first, last, detector, setup, seed):
+def _page(arrivals, first, last, detector, setup, seed, view):
     """Make the blocks of a few events; return their event, plane … ticks, and their samples."""
-    blocks, plan, canvas = _lay_out(arrivals, first, last, detector)
+    blocks, plan, canvas = _lay_out(arrivals, first, last, detector,
+                                    None if view is None else view[first:last])
     _, begin, alive, rms, pedestal, pool = setup
     wave = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
     start = np.concatenate([[0], np.cumsum(blocks[:, 4] * blocks[:, 5])])
@@ -104,7 +120,7 @@ def _page(arrivals, first, last, detector, setup, seed):
     return blocks[:, 0] + first, blocks[:, 1:6], adc
 
 
-def _lay_out(arrivals, first, last, detector):
+def _lay_out(arrivals, first, last, detector, view=None):
     """Return the blocks of a few events, their plan, and the charge in them."""
     counts = np.array(wires.counts(detector))
     neighbours = response.table(detector).adc.shape[1]
@@ -116,6 +132,8 @@ def _lay_out(arrivals, first, last, detector):
     grid = np.zeros((last - first, groups[-1], -(-int(detector.ticks) // CELL)), dtype=np.int32)
     blocks = np.zeros((_find(clouds, counts, groups, neighbours // 2, grid), 8), dtype=np.int64)
     _outline(clouds, counts, groups, neighbours // 2, grid, blocks, int(detector.ticks))
+    if view is not None:
+        blocks = _seen(blocks, view, grid)
     _, plane, wire, tick, width, ticks, source, sources = blocks.T
     edge = (tick == 0) | (tick + ticks == int(detector.ticks))
     spare = _early(detector)[plane] + np.where(edge, AFTER, 0)  # nothing may come round the end
@@ -124,6 +142,17 @@ def _lay_out(arrivals, first, last, detector):
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
     _splat(clouds, counts, groups, neighbours // 2, grid, blocks, plan.source, length, canvas)
     return blocks, plan, canvas
+
+
+def _seen(blocks, view, grid):
+    """Return the blocks that have a sample in the view; their numbers in the grid follow."""
+    event, plane, wire, tick, width, ticks = blocks[:, :6].T
+    (a, b), (early, late) = view[event, plane].T, view[event, 3].T
+    mine = (wire < b) & (wire + width > a) & (tick < late) & (tick + ticks > early)
+    number = np.zeros(len(blocks) + 1, dtype=grid.dtype)
+    number[1:][mine] = np.arange(1, mine.sum() + 1)
+    np.take(number, grid, out=grid)
+    return blocks[mine]
 
 
 @lru_cache(maxsize=8)
@@ -340,17 +369,23 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
             if not _read(clouds.tick[k], page.shape[1]):
                 continue
             tick, sigma = clouds.tick[k], clouds.sigma_tick[k]
-            t0 = floor(tick - _REACH * sigma)
+            cell, t0, known = floor(tick) // CELL, floor(tick - _REACH * sigma), False
             times = in_time[:floor(tick + _REACH * sigma) - t0 + 1]
-            _shares(tick, sigma, t0, times)
             for plane in range(3):
-                place, sigma = clouds.wire[k, plane], clouds.sigma_wire[k]
-                w0 = floor(place - _REACH * sigma)
-                shares = across[:floor(place + _REACH * sigma) - w0 + 1]
-                _shares(place, sigma, w0, shares)
-                low, high = _range(place, sigma, halo, counts[plane])
-                for group in range(low // GROUP, high // GROUP + 1):
-                    b = page[groups[plane] + group, floor(tick) // CELL] - 1
+                place, broad = clouds.wire[k, plane], clouds.sigma_wire[k]
+                low, high = _range(place, broad, halo, counts[plane])
+                here = groups[plane] + low // GROUP
+                beyond = groups[plane] + high // GROUP + 1
+                if not page[here:beyond, cell].any():  # most clouds, if few blocks are looked at
+                    continue
+                if not known:
+                    _shares(tick, sigma, t0, times)
+                    known = True
+                w0 = floor(place - _REACH * broad)
+                shares = across[:floor(place + _REACH * broad) - w0 + 1]
+                _shares(place, broad, w0, shares)
+                for group in range(here, beyond):
+                    b = page[group, cell] - 1
                     if b >= 0:
                         _add(blocks[b], source[b], length[b], np.float32(clouds.charge[k]), w0,
                              shares, t0, times, canvas)
