@@ -124,8 +124,9 @@ def clusters(points):
     most = np.zeros(len(points), dtype=np.int64)
     for label, offsets in ((points.object, points.offsets),
                            (points.hit_object, points.hit_offsets)):
-        event = np.repeat(np.arange(len(points)), np.diff(offsets))
-        np.maximum.at(most, event, label + 1)
+        some = np.flatnonzero(np.diff(offsets))  # events with rows at all
+        if len(some):
+            most[some] = np.maximum(most[some], np.maximum.reduceat(label, offsets[some]) + 1)
     return np.concatenate([[0], np.cumsum(most)])
 
 
