@@ -3,8 +3,7 @@
 In: `Arrivals`. Out: `Waveforms`. Chapter: readout.
 
 Only blocks around charge are made: runs of ticks on groups of neighbouring wires, with room on all
-sides for what the charge induces there. Elsewhere there would be noise alone. Who knows where to
-look has only those blocks made that lie there.
+sides for what the charge induces there; elsewhere is noise alone. A view leaves more of them out.
 
 Laws: all charge lies in a block; the samples are response times charge (slow twin); noise of its
 wire; a block begins and ends quiet; names of particles change no sample; a view leaves blocks out
@@ -20,9 +19,9 @@ import numpy as np
 from darkpairs import convolve, noise, response, wires
 from darkpairs._jit import apart, njit, within
 from darkpairs.detector import MICROBOONE, checked
-from darkpairs.gauss import _below
+from darkpairs.gauss import _shares
 from darkpairs.rng import check_seed, stream
-from darkpairs.traces import Waveforms, check_clouds
+from darkpairs.traces import Waveforms, check_clouds, check_view
 
 GROUP = 16  # wires that share their blocks
 CELL = 8  # ticks: blocks begin and end at multiples of it
@@ -48,8 +47,8 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True, view=None):
     noisy : bool
         Without noise if False; for lessons and tests.
     view : ndarray (n, 4, 2) of int, optional
-        Where to look in each event, as from `slices.view`: blocks without a sample there are not
-        made. The others are what they are without it, whole.
+        Where to look, as from `slices.view`: blocks without a sample there are not made; the
+        others are whole, and what they are without it.
 
     Returns
     -------
@@ -58,20 +57,11 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True, view=None):
     check_seed(seed)
     check_clouds(arrivals)
     detector = checked(detector)
-    view = None if view is None else _viewed(view, len(arrivals))
+    view = None if view is None else check_view(view, len(arrivals))
     setup = _setup(detector, noisy)
     pages = [_page(arrivals, first, min(first + _PAGE, len(arrivals)), detector, setup, seed, view)
              for first in range(0, len(arrivals), _PAGE)]
     return _bind(arrivals, pages)
-
-
-def _viewed(view, n):
-    """Return a view as an array, or refuse it."""
-    view = np.asarray(view)
-    if view.shape != (n, 4, 2) or view.dtype.kind not in "iu":
-        raise ValueError(f"a view of shape {view.shape} and type {view.dtype} for {n} events; "
-                         f"wanted whole numbers of shape ({n}, 4, 2)")
-    return view
 
 
 def _setup(detector, noisy):
@@ -107,8 +97,7 @@ def true_charge(arrivals, detector=MICROBOONE):
 
 def _page(arrivals, first, last, detector, setup, seed, view):
     """Make the blocks of a few events; return their event, plane … ticks, and their samples."""
-    blocks, plan, canvas = _lay_out(arrivals, first, last, detector,
-                                    None if view is None else view[first:last])
+    blocks, plan, canvas = _lay_out(arrivals, first, last, detector, view)
     _, begin, alive, rms, pedestal, pool = setup
     wave = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
     start = np.concatenate([[0], np.cumsum(blocks[:, 4] * blocks[:, 5])])
@@ -132,8 +121,7 @@ def _lay_out(arrivals, first, last, detector, view=None):
     grid = np.zeros((last - first, groups[-1], -(-int(detector.ticks) // CELL)), dtype=np.int32)
     blocks = np.zeros((_find(clouds, counts, groups, neighbours // 2, grid), 8), dtype=np.int64)
     _outline(clouds, counts, groups, neighbours // 2, grid, blocks, int(detector.ticks))
-    if view is not None:
-        blocks = _seen(blocks, view, grid)
+    blocks = blocks if view is None else _seen(blocks, view[first:last], grid)
     _, plane, wire, tick, width, ticks, source, sources = blocks.T
     edge = (tick == 0) | (tick + ticks == int(detector.ticks))
     spare = _early(detector)[plane] + np.where(edge, AFTER, 0)  # nothing may come round the end
@@ -149,8 +137,7 @@ def _seen(blocks, view, grid):
     event, plane, wire, tick, width, ticks = blocks[:, :6].T
     (a, b), (early, late) = view[event, plane].T, view[event, 3].T
     mine = (wire < b) & (wire + width > a) & (tick < late) & (tick + ticks > early)
-    number = np.zeros(len(blocks) + 1, dtype=grid.dtype)
-    number[1:][mine] = np.arange(1, mine.sum() + 1)
+    number = np.concatenate([[0], np.cumsum(mine) * mine]).astype(grid.dtype)
     np.take(number, grid, out=grid)
     return blocks[mine]
 
@@ -339,17 +326,6 @@ def _widen(block, low, high, first, halo, count):
     block[7] = max(block[7], min(high, last + halo) + 1)
 
 
-@njit
-def _shares(middle, sigma, first, shares):
-    """Shares of a Gaussian cloud in cells of width 1 from `first` on; they sum to 1."""
-    scale = 1 / max(sigma, 1e-3)
-    below = 0.0  # the first cell takes all that lies below, the last all above
-    for i in range(len(shares)):
-        above = _below((first + i + 1 - middle) * scale) if i < len(shares) - 1 else 1.0
-        shares[i] = above - below
-        below = above
-
-
 @within
 def _room(sigma):
     """Room for the shares of the widest cloud."""
@@ -374,9 +350,8 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
             for plane in range(3):
                 place, broad = clouds.wire[k, plane], clouds.sigma_wire[k]
                 low, high = _range(place, broad, halo, counts[plane])
-                here = groups[plane] + low // GROUP
-                beyond = groups[plane] + high // GROUP + 1
-                if not page[here:beyond, cell].any():  # most clouds, if few blocks are looked at
+                low, high = groups[plane] + low // GROUP, groups[plane] + high // GROUP + 1
+                if not page[low:high, cell].any():  # most, if few blocks are looked at
                     continue
                 if not known:
                     _shares(tick, sigma, t0, times)
@@ -384,7 +359,7 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
                 w0 = floor(place - _REACH * broad)
                 shares = across[:floor(place + _REACH * broad) - w0 + 1]
                 _shares(place, broad, w0, shares)
-                for group in range(here, beyond):
+                for group in range(low, high):
                     b = page[group, cell] - 1
                     if b >= 0:
                         _add(blocks[b], source[b], length[b], np.float32(clouds.charge[k]), w0,

@@ -11,10 +11,10 @@ light says which part of the chamber counts.
 
 Laws: with nothing around, and the light near, all stays; what is kept does not depend on order or
 company; hits and points of a cluster go together; a slow loop keeps the same; the view holds every
-place where a cluster that stays can be.
+place where a cluster that stays can be, and all that lies on its wires.
 """
 
-from math import sqrt
+from math import sqrt, tan
 from typing import Annotated as Given
 from typing import NamedTuple
 
@@ -77,8 +77,10 @@ def view(light, detector=MICROBOONE, *, rules=RULES):
     """Return which wires and ticks can hold what `find` keeps.
 
     A cluster that stays is not longer than ``rules.longest``, with its middle within
-    ``rules.reach`` of the light: in y and z it ends within ``reach + longest / 2``. It came with
-    the beam, so its ticks are those of the drift; ``rules.beyond`` shows who came at another time.
+    ``rules.reach`` of the light: it ends within ``reach + longest / 2``. Wires of U and V that pass
+    there run on along the beam; what else lies on them is read, too, or its charge would be taken
+    for the cluster's. Ticks are those of the drift, and ``rules.beyond`` more: that shows who came
+    at another time.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ def view(light, detector=MICROBOONE, *, rules=RULES):
     detector = checked(detector)
     light = _checked(light, len(light), rules)
     low, high = walls(detector)
-    far = rules.reach + rules.longest / 2
+    far = rules.reach + rules.longest / 2 + detector.height * tan(detector.angle)
     y, z = (np.clip(light[:, [a - 1]] + [-far, far], low[a], high[a]) for a in (1, 2))
     corners = np.stack(np.broadcast_arrays(0.0, y[:, :, None], z[:, None, :]), axis=-1)
     places = wires.places(detector, corners.reshape(len(light), 4, 3))
