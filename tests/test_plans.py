@@ -1,3 +1,5 @@
+import ast
+
 import numpy as np
 import pytest
 
@@ -18,9 +20,11 @@ def test_the_plans_of_both_profiles():
     assert sizes["numu"] >= 8000  # each stands for so many that few make it known
     assert all(sizes[kind] >= 5000 for kind in plans.KINDS)
     assert sizes["signal/cosmic"] + sizes["pi0/cosmic"] >= 2000
-    assert all(sizes[name] <= 5000 for name in sizes if "/" in name)
+    assert all(sizes[name] <= 5000 for name in sizes if name.startswith(("signal/", "pi0/")))
+    assert sum(sizes[name] for name in sizes if name.startswith("world/")) <= 30_000
     assert 3000 <= sum(entry.events for entry in quick if "/" not in entry.name) <= 4000
     assert {entry.name for entry in full} == {*plans.KINDS} | {
+        f"world/{kind}" for kind in plans.KINDS} | {
         f"{kind}/{name}" for kind in ("signal", "pi0")
         for name in (*plans.variations(), "cosmic")}
 
@@ -38,6 +42,8 @@ def test_a_variation_has_the_dice_of_its_mother_and_one_other_thing():
     seeds = {entries[kind].seed for kind in plans.KINDS}
     assert len(seeds) == len(plans.KINDS)
     for name, entry in entries.items():
+        if name.startswith("world/"):
+            continue
         mother = entries[name.partition("/")[0]]
         assert (entry.kind, entry.seed, entry.tilt) == (mother.kind, mother.seed, mother.tilt)
         assert (entry.chamber != mother.chamber) + entry.overlay == ("/" in name)
@@ -163,3 +169,22 @@ def test_a_checked_plan_holds_plain_numbers():
 
 def test_every_kind_has_a_sample():
     assert {"signal", *background.KINDS} == {*plans.KINDS}
+
+
+@pytest.mark.parametrize("name", plans.RESULTS)
+def test_a_key_does_not_follow_results_that_nobody_reads_on_the_way(package, name):
+    folder, key = package
+    before = key()
+    (folder / "data" / f"{name}more.csv").write_text("2")
+    assert key() == before
+    (folder / "data" / "more.csv").write_text("2")
+    assert key() != before
+
+
+@pytest.mark.parametrize("entry", [ONE, ONE._replace(kind="signal"), ONE._replace(overlay=True)])
+def test_rooms_on_the_way_name_no_table_of_results(entry):
+    for room in plans.rooms(entry):
+        tree = ast.parse((_jit.PACKAGE / f"{room}.py").read_text(encoding="utf-8"))
+        words = {node.value for node in ast.walk(tree)
+                 if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        assert not [word for word in words if word.startswith(plans.RESULTS)], room

@@ -23,14 +23,16 @@ from importlib.metadata import version
 from typing import Annotated as Given
 from typing import NamedTuple
 
-from darkpairs import _jit, background, profiles
+from darkpairs import _jit, background, profiles, worlds
 from darkpairs.detector import MICROBOONE, Detector, checked
-from darkpairs.model import DarkModel
+from darkpairs.model import BENCHMARKS, DarkModel
 from darkpairs.rng import check_seed
 from darkpairs.tables import DATA
 
 KINDS = ("signal", *background.KINDS)
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite")
+# Tables of results of experiments begin so: nobody reads them on the way to an event
+RESULTS = ("microboone_", "miniboone_", "note_", "one_ring_", "light_zprime_")
 CHUNK = 1000  # events that one worker makes at a time; our choice: some seconds
 
 
@@ -128,7 +130,37 @@ def plan(profile):
         entries.append(mother._replace(name=f"{mother.name}/cosmic", overlay=True,
                                        events=profiles.choose(profile, **COVERED),
                                        chunk=COVERED_CHUNK))
-    return tuple(entries)
+    return (*entries, *sealed(profile, entries))
+
+
+# Events behind the data of the sealed worlds; our choice, so that few data share a row
+SEALED = {
+    "quick": dict.fromkeys(KINDS, 100) | {"signal": 200, "pi0": 400, "numu": 200, "dirt": 300},
+    "full": {"signal": 1500, "pi0": 10000, "pi0-coherent": 1500, "delta-gamma": 300, "nue": 1200,
+             "numu": 5000, "numu-pi0": 4000, "dirt": 6000, "cosmic": 500},
+}
+DICE = 101  # seed of the first of them
+
+
+def sealed(profile, entries):
+    """Return the samples behind the data of the sealed worlds, a list of `Entry`.
+
+    ``"world/pi0"`` and so on, for each of ``KINDS``: other events than those of the analysis, in
+    the chamber of `worlds.chamber`. Their signal is that of one model, the note's.
+
+    Parameters
+    ----------
+    profile : str
+        As in `plan`.
+    entries : sequence of Entry
+        The samples of the analysis; those of ``KINDS`` say how events are thrown.
+    """
+    sizes = profiles.choose(profile, **SEALED)
+    mothers = [entry for entry in entries if entry.name in KINDS]
+    return [mother._replace(name=f"world/{mother.kind}", events=sizes[mother.kind], seed=seed,
+                            model=BENCHMARKS["note"] if mother.kind == "signal" else None,
+                            chamber=worlds.chamber())
+            for seed, mother in enumerate(mothers, start=DICE)]
 
 
 def find(name, profile):
@@ -204,9 +236,9 @@ def _code(room):
 
 @cache
 def _surroundings():
-    """Digest the tables, and name the versions of Python and of what calculates."""
+    """Digest the tables of nature, and name the versions of Python and of what calculates."""
     digest = hashlib.sha256()
-    for path in sorted(DATA.iterdir()):
+    for path in sorted(path for path in DATA.iterdir() if not path.name.startswith(RESULTS)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     return " ".join([digest.hexdigest(), platform.python_version(), *versions])
