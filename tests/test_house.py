@@ -20,8 +20,8 @@ FLOORS = {
                "noise", "gauss", "convolve", "likelihood", "nuisance", "counting"],
     "theory": ["flux", "nucleus", "upscatter", "invisible", "zprime", "decay"],
     "truth": ["rates", "signal", "upstream", "gun", "fermi", "delta", "quasielastic", "coherent",
-              "strike", "interact", "dirt", "cosmic", "background", "density", "cocktail",
-              "uncertain", "weights"],
+              "strike", "interact", "roulette", "dirt", "cosmic", "background", "density",
+              "cocktail", "uncertain", "weights"],
     "chamber": ["stepping", "matter", "shower", "track", "transport", "flash", "drift",
                 "readout"],
     "reco": ["owners", "runs", "deconvolve", "hits", "clusters", "prongs", "triples", "matching",
@@ -32,7 +32,7 @@ FLOORS = {
                  "sidebands", "register", "blinding", "worlds"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["chain", "photons", "exchange", "hepdata", "publication", "plans", "locks", "pools",
-             "chunks", "samples", "lineup", "show", "views", "scenes"],
+             "chunks", "samples", "lineup", "budgets", "show", "views", "scenes"],
 }
 GRANTED = {
     "ground": [],
