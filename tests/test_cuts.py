@@ -100,9 +100,8 @@ def test_no_cut_of_the_grid_does_better(aim):
             left = mine & (scores[:, 0] >= one) & (scores[:, 1] >= fine[place])
             rest = weight[left & ~signal]
             if rest.sum() ** 2 >= part.whole * (rest**2).sum() > 0:
-                reach, _ = slow_bins(scores[left, 1], signal[left], weight[left], fine[place:],
-                                     part)
-                reaches[one, fine[place]] = reach
+                found = slow_bins(scores[left, 1], signal[left], weight[left], fine[place:], part)
+                reaches[one, fine[place]] = found[0]
         assert reaches[tuple(best[k])] == pytest.approx(max(reaches.values()), rel=1e-12)
         assert best[k].max() > -np.inf
 
@@ -158,6 +157,17 @@ def test_who_passes():
     scores = np.array([[0.5, 0.5], [0.5, 0.4], [0.2, 0.9], [np.nan, 0.9]])
     limits = np.array([[0.5, 0.5], [0.1, 0.1]])
     assert list(cuts.passes(scores, np.array([0, 0, 1, 1]), limits)) == [True, False, True, False]
+
+
+def test_one_heavy_row_has_no_say_in_the_bins():
+    scores, _, signal, weight = sample()
+    bins = cuts.edges(scores[:, 0], signal, weight, aim=SMALL)
+    place = np.flatnonzero(~signal & (scores[:, 0] > bins[-2]))[0]
+    for much, same in ((weight[~signal].sum(), True), (5.0, False)):
+        heavier = np.where(np.arange(600) == place, much, weight)
+        gone = np.where(np.arange(600) == place, 0.0, weight)
+        found = cuts.edges(scores[:, 0], signal, heavier, aim=SMALL)
+        assert np.array_equal(found, cuts.edges(scores[:, 0], signal, gone, aim=SMALL)) == same
 
 
 @pytest.mark.parametrize(("change", "words"), [
