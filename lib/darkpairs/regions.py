@@ -1,13 +1,15 @@
 """Parts of the data with a purpose: signal region, sidebands, and plain cuts one after the other.
 
 In: `Reco`, scores and cuts. Out: masks, and what passes cut after cut. Chapters: selection,
-focused.
+focused, sidebands.
 
 A sideband holds events that pass all cuts but one: it is rich in what that one throws out, poor in
-signal, and shares no event with the signal region.
+signal, and shares no event with the signal region. Cuts that suit a search leave hardly any events
+to such a sideband; so for a *far* one they are loosened first, by a power of their odds.
 
-Laws: a sideband and the signal region share nothing; each step of a flow passes no more than the
-one before; the last step is the product of all masks.
+Laws: a sideband and the signal region share nothing, nor do two far sidebands; a loosened cut lets
+all pass that the cut lets pass; each step of a flow passes no more than the one before; the last
+step is the product of all masks.
 """
 
 from typing import Annotated as Given
@@ -33,6 +35,17 @@ class Plain(NamedTuple):
 
 
 PLAIN = Plain()
+
+
+class Loose(NamedTuple):
+    """Where the far sidebands begin. All numbers are our choice, made on simulation."""
+
+    power: Given[float, "", "of the odds of each cut; 0 is a score of ½, 1 the cut itself"] = 0.3
+    wall: Given[float, "cm", "from a start back to a wall, at most, for dirt"] = 25.0
+
+
+LOOSE = Loose()
+RICH = {"pi0": "pi0", "dirt": "other"}  # far sidebands, and the model whose cut they fail
 
 
 def topology(reco, name):
@@ -117,6 +130,57 @@ def sideband(search, name):
     without = np.where(np.isin(search.trained.recipe.names, [name]), -np.inf, search.cuts)
     mask = passes(search.scores, search.fold, without) & ~search.chosen
     return mask & ~np.isnan(against)
+
+
+def far(search, reco, name, *, loose=LOOSE):
+    """Tell which rows are in a far sideband of the broad search, ndarray (n,) of bool.
+
+    Both kinds of the note's Fig. 6. All cuts are loosened. Rich in neutral pions is what passes
+    them all but the one against pions. Rich in dirt is what passes those against muons from the sky
+    and electron neutrinos, fails that against others, and points back to a wall nearby.
+
+    Parameters
+    ----------
+    search : selection.Search
+        Of `selection.broad`, with all models of ``selection.BROAD``.
+    reco : Reco
+        Its rows.
+    name : str
+        One of ``RICH``.
+    loose : Loose
+        How far cuts are loosened.
+    """
+    if name not in RICH or not 0 <= loose.power <= 1:
+        raise ValueError(f"far sideband {name!r} with cuts to the power {loose.power}; wanted one "
+                         f"of {', '.join(RICH)}, and 0 ≤ power ≤ 1")
+    limits = loosened(search.cuts, loose.power)[search.fold]
+    asked = ["cosmic", "nue", *(model for model in RICH.values() if name == "pi0")]
+    with np.errstate(invalid="ignore"):  # NaN passes nothing, and fails nothing
+        column = search.trained.recipe.names.index
+        fails = {each: search.of(each) < limits[:, column(each)] for each in RICH.values()}
+        mask = fails[RICH[name]] & ~search.chosen
+        for each in asked:
+            if each != RICH[name]:
+                mask = mask & (search.of(each) >= limits[:, column(each)])
+        return mask & (reco.wall <= loose.wall) if name == "dirt" else mask
+
+
+def loosened(cuts, power):
+    """Return cuts whose odds are those of others to a power, ndarray like `cuts`.
+
+    A cut at a score of ½ or less, or none at all, becomes ½.
+    """
+    cuts = np.clip(np.asarray(cuts, dtype=np.float64), 0.5, 1.0)
+    return 1 / (1 + ((1 - cuts) / cuts) ** power)
+
+
+def events(reco, mask):
+    """Tell which rows are of events with any row in a mask, ndarray (n,) of bool.
+
+    An event has a row of each algorithm; kind and number say which belong together.
+    """
+    numbers = reco.kind.astype(np.int64) << 48 | reco.event
+    return np.isin(numbers, numbers[_mask(mask, len(reco))])
 
 
 def between(score, low, high):
