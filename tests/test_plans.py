@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import chapters
-from darkpairs import _jit, background, chunks, detector, model, plans
+from darkpairs import _jit, background, chunks, detector, model, plans, worlds
 
 ONE = plans.Entry("pi0", "pi0", 1000, 2)
 
@@ -17,11 +17,13 @@ def test_the_plans_of_both_profiles():
     assert sizes["dirt"] >= 10_000
     assert all(sizes[kind] >= 5000 for kind in plans.KINDS)
     assert sizes["signal/cosmic"] + sizes["pi0/cosmic"] >= 2000
-    assert all(sizes[name] <= 5000 for name in sizes if "/" in name)
+    sealed = {name: n for name, n in sizes.items() if name.startswith("world/")}
+    assert sum(sealed.values()) <= 30_000
+    assert all(sizes[name] <= 5000 for name in sizes.keys() - sealed if "/" in name)
     assert 3000 <= sum(entry.events for entry in quick if "/" not in entry.name) <= 4000
     assert {entry.name for entry in full} == {*plans.KINDS} | {
         f"{kind}/{name}" for kind in ("signal", "pi0")
-        for name in (*plans.variations(), "cosmic")}
+        for name in (*plans.variations(), "cosmic")} | {f"world/{kind}" for kind in plans.KINDS}
 
 
 def test_ranges_cover_each_event_once():
@@ -37,9 +39,26 @@ def test_a_variation_has_the_dice_of_its_mother_and_one_other_thing():
     seeds = {entries[kind].seed for kind in plans.KINDS}
     assert len(seeds) == len(plans.KINDS)
     for name, entry in entries.items():
+        if name.startswith("world/"):
+            continue
         mother = entries[name.partition("/")[0]]
         assert (entry.kind, entry.seed, entry.rare) == (mother.kind, mother.seed, mother.rare)
         assert (entry.chamber != mother.chamber) + entry.overlay == ("/" in name)
+
+
+def test_sealed_worlds_have_other_dice_and_another_chamber():
+    for profile in ("quick", "full"):
+        entries = {entry.name: entry for entry in plans.plan(profile)}
+        ours = {entry.seed for name, entry in entries.items() if not name.startswith("world/")}
+        sealed = [entries[f"world/{kind}"] for kind in plans.KINDS]
+        assert len({entry.seed for entry in sealed} - ours) == len(plans.KINDS)
+        for entry in sealed:
+            assert entry.chamber == worlds.chamber() != detector.MICROBOONE
+            mother = entries[entry.kind]
+            assert entry.events <= mother.events
+            note = model.BENCHMARKS["note"] if entry.kind == "signal" else None
+            assert entry == mother._replace(name=entry.name, events=entry.events, seed=entry.seed,
+                                            chamber=entry.chamber, model=note)
 
 
 def test_variations_move_what_their_names_say():

@@ -132,8 +132,8 @@ def plan(profile):
 # Events behind the data of the sealed worlds; our choice, so that few data share a row
 SEALED = {
     "quick": dict.fromkeys(KINDS, 100) | {"signal": 200, "pi0": 400, "numu": 200, "dirt": 300},
-    "full": {"signal": 2000, "pi0": 10000, "pi0-coherent": 2500, "delta-gamma": 500, "nue": 1500,
-             "numu": 4000, "numu-pi0": 3500, "dirt": 5000, "cosmic": 1000},
+    "full": {"signal": 1500, "pi0": 10000, "pi0-coherent": 1500, "delta-gamma": 300, "nue": 1200,
+             "numu": 5000, "numu-pi0": 4000, "dirt": 6000, "cosmic": 500},
 }
 DICE = 101  # seed of the first of them
 
