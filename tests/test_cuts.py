@@ -159,6 +159,17 @@ def test_who_passes():
     assert list(cuts.passes(scores, np.array([0, 0, 1, 1]), limits)) == [True, False, True, False]
 
 
+def test_one_heavy_row_has_no_say_in_the_bins():
+    scores, _, signal, weight = sample()
+    bins = cuts.edges(scores[:, 0], signal, weight, aim=SMALL)
+    place = np.flatnonzero(~signal & (scores[:, 0] > bins[-2]))[0]
+    for much, same in ((weight[~signal].sum(), True), (5.0, False)):
+        heavier = np.where(np.arange(600) == place, much, weight)
+        gone = np.where(np.arange(600) == place, 0.0, weight)
+        found = cuts.edges(scores[:, 0], signal, heavier, aim=SMALL)
+        assert np.array_equal(found, cuts.edges(scores[:, 0], signal, gone, aim=SMALL)) == same
+
+
 @pytest.mark.parametrize(("change", "words"), [
     (dict(weight=np.full(600, -1.0)), "finite weights ≥ 0"),
     (dict(signal=np.ones(600)), "a mask of bool"),

@@ -34,6 +34,7 @@ class Aim(NamedTuple):
     bins: Given[float, "", "of the fitted score, at most; the published search has 4"] = 4.0
     least: Given[float, "", "effective events of background in each bin; ours"] = 25.0
     whole: Given[float, "", "effective events of background in all bins; ours"] = 500.0
+    heavy: Given[float, "", "share of the background that one row may be for bins; ours"] = 0.1
 
 
 AIM = Aim()
@@ -94,7 +95,8 @@ def optimise(scores, fold, signal, weight, *, fitted=0, aim=AIM):
 def edges(score, signal, weight, *, aim=AIM):
     """Return the bins of the fitted score in which a signal stands out most, ndarray (m+1,).
 
-    At most ``aim.bins``; they begin with the lowest score and end at 1.
+    At most ``aim.bins``; they begin with the lowest score and end at 1. A row of background that
+    stands for more than ``aim.heavy`` of all has no say: nobody knows its bin.
 
     Parameters
     ----------
@@ -109,7 +111,8 @@ def edges(score, signal, weight, *, aim=AIM):
     column, _, signal, weight = _checked(column, np.zeros(len(column), int), signal, weight, 0, aim)
     if not len(column) or not ((column >= 0) & (column <= 1)).all():
         raise ValueError(f"{len(column)} scores; wanted some, all from 0 to 1")
-    levels, counts = _counted(column, signal, weight, 0, aim)
+    heavy = ~signal & (weight > aim.heavy * weight[~signal].sum())
+    levels, counts = _counted(column, signal, np.where(heavy, 0.0, weight), 0, aim)
     gain = _gains(*(_upto(x) for x in counts), aim)
     reach, way = _ways(gain, int(aim.bins))
     m = int(np.argmax(reach[:, 0]))
