@@ -238,26 +238,26 @@ def plan(prepared, *, p=P, toys=TOYS):
                       for name, some in checks.items()))
 
 
-def vault(prepared, world, gates=None, **options):
-    """Seal the data of a world, a `blinding.Vault`.
+def vaults(prepared, gates=None, *, names=worlds.WORLDS, **options):
+    """Seal the data of worlds, a dict of `blinding.Vault` by their names.
 
-    Its signal region holds what either search selects; ``"broad"`` and ``"focused"`` among its
+    A signal region holds what either search selects; ``"broad"`` and ``"focused"`` among the
     columns say which. For each region there is an ``"open "`` one with the open data.
 
     Parameters
     ----------
     prepared : Forecast
         Trained searches.
-    world : str
-        One of ``worlds.WORLDS``.
     gates : register.Plan, optional
         By default that of `plan`.
+    names : sequence of str
+        Some of ``worlds.WORLDS``.
     **options
         As in `samples.load`.
     """
-    behind = [samples.load(f"world/{kind}", prepared.profile, progress=False, **options)
-              for kind in plans.KINDS]
-    reco = traces.concatenate([sample.reco for sample in behind])
+    found = [samples.load(f"world/{kind}", prepared.profile, progress=False, **options)
+             for kind in plans.KINDS]
+    reco = traces.concatenate([sample.reco for sample in found])
     seen = look(prepared.broad, prepared.focused, reco)
     rows = {name: np.flatnonzero(reco.of(name)) for name in ("projective", "tomographic")}
     first, second = rows.values()
@@ -270,12 +270,17 @@ def vault(prepared, world, gates=None, **options):
     columns |= {"broad": masks["signal"].astype(float),
                 "focused": masks.pop("focused").astype(float)}
     masks["signal"] = (columns["broad"] + columns["focused"]) > 0
+    who = dict(event=reco.event[first], kind=reco.kind[first], weight=reco.weight[first],
+               pion=np.concatenate([worlds.pions(sample.truth) for sample in found]))
+    gates = plan(prepared) if gates is None else gates
     with warnings.catch_warnings():  # `behind` has it in the covariance
         warnings.simplefilter("ignore", worlds.Crowded)
-        return worlds.data(
-            world, columns, masks, plan(prepared) if gates is None else gates,
-            event=reco.event[first], kind=reco.kind[first], weight=reco.weight[first],
-            pion=np.concatenate([worlds.pions(sample.truth) for sample in behind]))
+        return {name: worlds.data(name, columns, masks, gates, **who) for name in names}
+
+
+def vault(prepared, world, gates=None, **options):
+    """Seal the data of one world, a `blinding.Vault`; see `vaults`."""
+    return vaults(prepared, gates, names=(world,), **options)[world]
 
 
 def edges(values, weight, rules, *, shares=None):
