@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chapters
-from darkpairs import _jit, background, chunks, detector, model, plans
+from darkpairs import _jit, background, chunks, detector, model, plans, worlds
 
 ONE = plans.Entry("pi0", "pi0", 1000, 2)
 
@@ -47,6 +47,21 @@ def test_a_variation_has_the_dice_of_its_mother_and_one_other_thing():
         mother = entries[name.partition("/")[0]]
         assert (entry.kind, entry.seed, entry.tilt) == (mother.kind, mother.seed, mother.tilt)
         assert (entry.chamber != mother.chamber) + entry.overlay == ("/" in name)
+
+
+def test_sealed_worlds_have_other_dice_and_another_chamber():
+    for profile in ("quick", "full"):
+        entries = {entry.name: entry for entry in plans.plan(profile)}
+        ours = {entry.seed for name, entry in entries.items() if not name.startswith("world/")}
+        sealed = [entries[f"world/{kind}"] for kind in plans.KINDS]
+        assert len({entry.seed for entry in sealed} - ours) == len(plans.KINDS)
+        for entry in sealed:
+            assert entry.chamber == worlds.chamber() != detector.MICROBOONE
+            mother = entries[entry.kind]
+            assert entry.events <= mother.events
+            note = model.BENCHMARKS["note"] if entry.kind == "signal" else None
+            assert entry == mother._replace(name=entry.name, events=entry.events, seed=entry.seed,
+                                            chamber=entry.chamber, model=note)
 
 
 def test_variations_move_what_their_names_say():
