@@ -18,7 +18,7 @@ test: environment  ## test the library, the chapters and, where they exist, site
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 browser: environment  ## only the tests that need Chromium, and none of them may be skipped
-	@DARKPAIRS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
+	@DARKPAIRS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser -n logical --maxprocesses 4
 
 serve: environment  ## show the website on http://localhost:8000
 	@$(BIN)/python -m http.server --directory _build/html --bind 127.0.0.1 8000

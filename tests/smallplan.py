@@ -2,7 +2,7 @@
 
 from darkpairs import plans
 
-PLAN = (plans.Entry("pi0", "pi0", 9, 2, rare=0.5, chunk=2),
+PLAN = (plans.Entry("pi0", "pi0", 9, 2, tilt=0.5, chunk=2),
         plans.Entry("signal", "signal", 4, 1, chunk=2))
 
 

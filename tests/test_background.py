@@ -1,11 +1,11 @@
-"""Kinds of background: weights, bits, places, the rare sort, the chamber, bad input."""
+"""Kinds of background: weights, bits, places, tilts, the chamber, bad input."""
 
 import numba
 import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from darkpairs import background, batches, counting, detector, transport
+from darkpairs import background, batches, counting, detector, roulette, transport
 from darkpairs.background import BEAM, KINDS, LOSS
 from darkpairs.batches import Truth, concatenate, select
 from darkpairs.kinematics import mass, opening_angle
@@ -50,10 +50,10 @@ def test_events_depend_on_seed_and_number_alone(kind):
     assert np.isclose(other.vertex, whole.vertex).all(axis=1).sum() == 0
 
 
-@pytest.mark.parametrize(("kind", "rare"), [("pi0", 0.37), ("dirt", 0.0), ("cosmic", 0.0)])
-def test_a_part_of_a_sample_has_the_weights_of_the_whole(kind, rare):
-    whole = background.generate(kind, 50, seed=7, rare=rare)
-    joined = concatenate([background.generate(kind, n, seed=7, first=first, of=50, rare=rare)
+@pytest.mark.parametrize(("kind", "tilt"), [("pi0", 0.7), ("dirt", 0.0), ("cosmic", 0.0)])
+def test_a_part_of_a_sample_has_the_weights_of_the_whole(kind, tilt):
+    whole = background.generate(kind, 50, seed=7, tilt=tilt)
+    joined = concatenate([background.generate(kind, n, seed=7, first=first, of=50, tilt=tilt)
                           for first, n in ((0, 1), (1, 28), (29, 21))])
     assert np.array_equal(whole.weight, joined.weight)
     assert np.array_equal(whole.p4, joined.p4)
@@ -114,7 +114,7 @@ def test_photons_come_from_their_pi_zero(truths):
     assert kstest((2 * share - 1) / speed / 2 + 0.5, "uniform").pvalue > 0.01
 
 
-def test_the_rare_sort_by_a_slow_loop(truths):
+def test_lost_photons_by_a_slow_loop(truths):
     truth = select(truths["pi0"], slice(0, 60))
     low, high = detector.walls(detector.MICROBOONE)
     slow = []
@@ -131,32 +131,70 @@ def test_the_rare_sort_by_a_slow_loop(truths):
     assert 0.1 < np.mean(slow) < 0.6
 
 
-@pytest.mark.parametrize("kind", ["pi0", "pi0-coherent", "numu-pi0"])
-def test_with_more_of_the_rare_sort_distributions_stay(kind):
-    plain = background.generate(kind, 8000, seed=1)
-    rich = background.generate(kind, 8000, seed=2, rare=0.6)
-    assert rich.weight.sum() * POT == pytest.approx(plain.weight.sum() * POT, rel=1e-9)
-    gone = background.lost(rich)
-    assert gone.mean() == pytest.approx(0.6, abs=1e-3)
-    share = (rich.weight * gone).sum() / rich.weight.sum()
-    error = np.sqrt(share * (1 - share) / 8000)
-    assert abs(background.lost(plain).mean() - share) < 4 * error
-    assert counting.effective(plain.weight) == pytest.approx(8000)
-    assert 2000 < counting.effective(rich.weight) < 8000
-    for name in ("e_nu", "softest"):
-        a, b = (measure(truth, name) for truth in (plain, rich))
-        edges = np.quantile(a, np.linspace(0, 1, 9)[1:-1])
-        one = np.bincount(np.searchsorted(edges, a), minlength=8) / 8000
-        two, square = (np.bincount(np.searchsorted(edges, b), rich.weight**k, 8) for k in (1, 2))
-        scale = rich.weight.sum()
-        chi2 = ((one - two / scale) ** 2 / (one / 8000 + square / scale**2)).sum()
-        assert chi2 < 22  # 0.5 % for 8 bins
+@pytest.fixture(scope="module", params=background.WITH_PHOTONS)
+def pair(request):
+    """Events of a kind as they come, and tilted ones."""
+    return (background.generate(request.param, 8000, seed=1),
+            background.generate(request.param, 8000, seed=2, tilt=1.0))
+
+
+def test_weights_of_a_tilted_sample_add_up_to_the_rate_within_chance(pair):
+    plain, tilted = pair
+    spread = tilted.weight.std() * np.sqrt(8000)
+    assert abs(tilted.weight.sum() - plain.weight.sum()) < 4 * np.hypot(
+        spread, 0.006 * plain.weight.sum())  # the mean worth is good to half a per cent
+    assert 0 < spread < 0.02 * plain.weight.sum()
+
+
+def test_weights_of_a_tilted_sample_undo_the_worth(pair):
+    plain, tilted = pair
+    product = tilted.weight * roulette.worth(tilted)
+    assert product == pytest.approx(np.full(8000, product[0]), rel=1e-9, abs=0)
+    # ⟨w⟩ of events as they come: what a weight of 1/w stands for
+    mine = roulette.worth(plain)
+    wanted = mine.mean() * plain.weight.sum() / 8000
+    assert product[0] == pytest.approx(wanted, rel=4 * mine.std() / mine.mean() / np.sqrt(8000))
+    assert 0 < tilted.weight.max() < 20 * plain.weight[0]
+
+
+def test_half_a_tilt_is_the_root_of_the_worth():
+    truth = background.generate("pi0", 300, seed=3, tilt=0.5)
+    product = truth.weight * np.sqrt(roulette.worth(truth))
+    assert product == pytest.approx(np.full(300, product[0]), rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("name", ["e_nu", "softest", "forward", "protons"])
+def test_tilted_or_not_distributions_stay(pair, name):
+    plain, tilted = pair
+    a, b = (measure(truth, name) for truth in (plain, tilted))
+    edges = np.unique(np.quantile(a, np.linspace(0, 1, 9)[1:-1]))
+    one = np.bincount(np.searchsorted(edges, a), minlength=len(edges) + 1) / 8000
+    two, square = (np.bincount(np.searchsorted(edges, b), tilted.weight**k, len(edges) + 1)
+                   for k in (1, 2))
+    scale = plain.weight.sum()
+    chi2 = ((one - two / scale) ** 2 / (one / 8000 + square / scale**2)).sum()
+    assert chi2 < 24  # 0.3 % for 8 bins
+
+
+def test_a_tilted_sample_is_worth_more_where_it_matters(pair):
+    plain, tilted = pair
+    best = np.quantile(roulette.worth(plain), 0.98)
+    more, as_it_comes = (counting.effective(truth.weight[roulette.worth(truth) > best])
+                         for truth in (tilted, plain))
+    assert more > 4 * as_it_comes
+    assert 2000 < counting.effective(tilted.weight) < 8000
 
 
 def measure(truth, name):
     if name == "e_nu":
         return truth.e_nu
     event = np.repeat(np.arange(len(truth)), np.diff(truth.offsets))
+    if name == "forward":
+        total = np.zeros((len(truth), 4))
+        np.add.at(total, event[truth.pdg == 22], truth.p4[truth.pdg == 22])
+        return total[:, 3] / total[:, 0]
+    if name == "protons":
+        return np.bincount(event, (truth.pdg == 2212) * truth.p4[:, 0], len(truth))
     softest = np.full(len(truth), np.inf)
     photons = truth.pdg == 22
     np.minimum.at(softest, event[photons], truth.p4[photons, 0])
@@ -190,7 +228,7 @@ def test_particles_are_on_their_mass_shell(truths):
 def test_every_number_has_its_unit_source_and_error():
     rows = background.table()
     assert {row[0] for row in rows} == {"Nucleus", "Delta", "Quasielastic", "Coherent",
-                                        "Surroundings", "Sky", "Loss"}
+                                        "Surroundings", "Sky", "Loss", "Marks"}
     for paper, name, value, _, source, error in rows:
         assert len(source) > 3, (paper, name)
         assert 0 <= error <= value, (paper, name)
@@ -207,6 +245,8 @@ def test_refusals():
         background.expected_events("pi0", pot=0)
     with pytest.raises(ValueError, match=r"n = 1\.5, first = 0; wanted whole numbers"):
         background.generate("pi0", 1.5, seed=1)
-    for kind, rare in (("pi0", 1.5), ("dirt", 0.5), ("nue", 0.5), ("cosmic", 0.1)):
-        with pytest.raises(ValueError, match="wanted 0 < rare < 1, for a kind with π⁰"):
-            background.generate(kind, 1, seed=1, rare=rare)
+    for kind, tilt in (("pi0", 2.5), ("pi0", -1), ("pi0", np.nan), ("dirt", 0.5), ("nue", 0.5)):
+        with pytest.raises(ValueError, match="wanted 0 < tilt ≤ 2, for a kind with π⁰"):
+            background.generate(kind, 1, seed=1, tilt=tilt)
+    with pytest.raises(ValueError, match=r"Marks with .*soft.*wanted finite numbers"):
+        background.generate("pi0", 1, seed=1, tilt=1, marks=roulette.MARKS._replace(soft=-1.0))

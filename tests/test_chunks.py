@@ -7,7 +7,7 @@ from darkpairs import background, chain, chunks, cocktail, cosmic, detector, mod
 from darkpairs.batches import Truth
 from darkpairs.record import Reco
 
-PI0 = plans.Entry("pi0", "pi0", 7, 5, rare=0.4)
+PI0 = plans.Entry("pi0", "pi0", 7, 5, tilt=0.4)
 
 
 def folder(directory, entry):
@@ -45,7 +45,7 @@ def home(made, tmp_path):
 
 def test_what_was_made_is_read_back_to_the_bit(made):
     """The slow way: all events at once, never on disk."""
-    whole = background.generate("pi0", 7, seed=5, rare=0.4)
+    whole = background.generate("pi0", 7, seed=5, tilt=0.4)
     seen = chain.reconstruct(whole, seed=5)
     parts = [chunks.read(made, *each) for each in ((0, 4), (4, 3))]
     for name in Truth.SHAPES:
@@ -70,13 +70,14 @@ def test_another_making_leaves_the_same_bytes(made, tmp_path):
 
 @pytest.mark.parametrize("kind", background.KINDS)
 def test_weights_of_all_chunks_add_up_to_the_rate(kind):
-    entry = plans.Entry(kind, kind, 23, 5, rare=0.3 if kind == "pi0" else 0.0, chunk=7)
+    entry = plans.Entry(kind, kind, 23, 5, tilt=0.3 if kind == "pi0" else 0.0, chunk=7)
     parts = [chunks.truth(entry, *each) for each in entry.ranges()]
-    whole = background.generate(kind, 23, seed=5, rare=entry.rare)
+    whole = background.generate(kind, 23, seed=5, tilt=entry.tilt)
     np.testing.assert_array_equal(np.concatenate([part.weight for part in parts]), whole.weight)
     np.testing.assert_array_equal(np.concatenate([part.p4 for part in parts]), whole.p4)
-    assert whole.weight.sum() == pytest.approx(background.expected_events(kind, pot=1.0), rel=1e-12,
-                                               abs=0)
+    if not entry.tilt:  # with a tilt they add up to the rate within chance: test_background
+        assert whole.weight.sum() == pytest.approx(background.expected_events(kind, pot=1.0),
+                                                   rel=1e-12, abs=0)
 
 
 def test_weights_of_signal_chunks_add_up():

@@ -13,7 +13,7 @@ INDEX = {word: k for k, word in enumerate(FATES)}
 
 @pytest.fixture(scope="module")
 def some():
-    truth = background.generate("pi0", 60, seed=3, rare=0.5)
+    truth = background.generate("pi0", 60, seed=3, tilt=0.5)
     deposits = transport.deposits(truth, seed=5)
     return truth, deposits, photons.left(truth, deposits), chain.reconstruct(truth, seed=5)
 

@@ -193,6 +193,33 @@ def test_little_charge_makes_no_block_of_its_own():
     assert sum(image.sum() for image in images) == pytest.approx(3 * 20900, rel=1e-5)
 
 
+def test_a_view_leaves_blocks_out_and_changes_none():
+    batch = traces.concatenate([track(seed=s, event=s) for s in (4, 5, 6)])
+    whole = readout.waveforms(batch, LIVE, seed=3)
+    view = np.array([[[505, 530], [0, 2400], [1420, 1440], [1500, 1600]],
+                     [[0, 2400], [0, 2400], [0, 3456], [0, 6400]],
+                     [[0, 0], [0, 0], [0, 0], [0, 0]]])
+    made = readout.waveforms(batch, LIVE, seed=3, view=view)
+    names = ("plane", "wire", "tick", "wires", "ticks")
+    event = np.repeat(EVERY, np.diff(whole.offsets))
+    (a, b), (early, late) = view[event, whole.plane].T, view[event, 3].T
+    inside = ((whole.wire < b) & (whole.wire + whole.wires > a)
+              & (whole.tick < late) & (whole.tick + whole.ticks > early))
+    assert np.diff(made.offsets).tolist() == np.bincount(event[inside], minlength=3).tolist()
+    assert 0 < inside[event == 0].sum() < (event == 0).sum()
+    assert inside[event == 1].all()
+    for mine, his in enumerate(np.flatnonzero(inside)):
+        assert [getattr(made, n)[mine] for n in names] == [getattr(whole, n)[his] for n in names]
+        assert np.array_equal(made.block(mine), whole.block(his))
+
+
+@pytest.mark.parametrize("view", [np.zeros((2, 4, 2), int), np.zeros((1, 3, 2), int),
+                                  np.zeros((1, 4, 2))])
+def test_a_view_of_another_shape_is_refused(view):
+    with pytest.raises(ValueError, match=r"for 1 events; wanted whole numbers of shape \(1, 4, 2"):
+        readout.waveforms(track(), LIVE, seed=0, view=view)
+
+
 def test_blocks_do_not_overlap():
     made = readout.waveforms(track(), LIVE, seed=1)
     for plane in EVERY:

@@ -1,11 +1,12 @@
 """Which part of an event is the beam's: rules, counts, light, a slow loop, bad input."""
 
+from dataclasses import replace
 from math import dist
 
 import numpy as np
 import pytest
 
-from darkpairs import chain, cosmic, detector, gun, slices
+from darkpairs import chain, cosmic, detector, gun, slices, wires
 from darkpairs.seen import Hits, Points
 from darkpairs.slices import RULES
 
@@ -165,6 +166,71 @@ def test_without_light_nothing_is_kept():
     points, hits = made([SHOWER], [SHOWER])
     kept, found = slices.find(points, hits, [[np.nan, np.nan], LIGHT[0]])
     assert kept.offsets.tolist() == found.offsets.tolist() == [0, 0, 30]
+
+
+@pytest.mark.parametrize("light", [(0.0, 500.0), (100.0, 20.0), (-110.0, 1030.0)])
+def test_the_view_holds_every_place_of_a_cluster_that_may_stay_and_what_is_on_its_wires(light):
+    ends, paper = slices.view([light])[0], detector.MICROBOONE
+    far = RULES.reach + RULES.longest / 2
+    dice = np.random.default_rng(5)
+    place = dice.uniform(LOW, HIGH, (20000, 3))
+    place = place[(np.abs(place[:, 1:] - light) <= far).all(axis=1)]
+    assert len(place) > 1000
+    near, dice = place, np.random.default_rng(6)
+    for slope in (-np.sqrt(3), np.sqrt(3)):  # somewhere on the same wire of U or V
+        y = dice.uniform(LOW[1], HIGH[1], len(near))
+        there = np.column_stack([near[:, 0], y, near[:, 2] + slope * (y - near[:, 1])])
+        place = np.concatenate([place, there[(there[:, 2] >= 0) & (there[:, 2] < HIGH[2])]])
+    assert len(place) > 1.5 * len(near)
+    seen = np.column_stack([wires.places(paper, place), paper.trigger + place[:, 0] / (
+        paper.tick * paper.velocity)])
+    assert ((seen >= ends[:, 0]) & (seen < ends[:, 1])).all()
+    most = [*wires.counts(paper), paper.ticks]
+    assert (ends[:, 0] >= 0).all()
+    assert (ends[:, 1] <= most).all()
+
+
+def test_the_view_shows_who_came_at_another_time_and_not_all_that_is_read():
+    ends, paper = slices.view(LIGHT)[0, 3], detector.MICROBOONE
+    early, late = wires.depth(paper, ends) - [LOW[0], HIGH[0]]
+    assert -RULES.beyond - 0.06 < early <= -RULES.beyond < -RULES.late
+    assert RULES.late < RULES.beyond <= late < RULES.beyond + 0.06  # a tick is 0.055 cm
+    assert np.diff(ends) < 0.85 * paper.ticks
+
+
+def test_without_light_nothing_is_read():
+    ends = slices.view([[np.nan, np.nan], LIGHT[0]])
+    assert (ends[0] == 0).all()
+    assert (np.diff(ends[1]) > 0).all()
+    with pytest.raises(ValueError, match=r"light of shape \(2,\) for 2 events; wanted y and z"):
+        slices.view(LIGHT[0])
+
+
+def test_what_the_view_holds_is_found_as_if_all_were_read():
+    """A muon beside a shower, both in view, and one far away and late that is not read."""
+    near = [gun.shoot(22, 300.0, start=(120, 0, 480)), gun.shoot(
+        13, 300.0, direction=(0.1, -1, 0.2), start=(90, 40, 530))]
+    away = gun.shoot(13, 600.0, direction=(0, -1, 0.2), start=(200, 100, 60))
+    whole = [joined(*near), joined(*near, replace(away, time=np.array([900.0])))]
+    for truth in whole:
+        seen = chain.display(truth, 0, seed=2, overlaid=True)
+        every = chain.display(truth, 0, seed=2)
+        less = len(seen["waveforms"].adc) < len(every["waveforms"].adc)
+        assert less == (truth is whole[1])
+        again = chain.recognise(every["charge"], light=seen["light"])
+        for way, kept in seen["kept"].items():
+            assert len(kept.charge) > 50
+            assert np.array_equal(kept.charge, again["kept"][way].charge)
+        for name in seen["reco"].FEATURES:
+            assert np.array_equal(getattr(seen["reco"], name), getattr(again["reco"], name),
+                                  equal_nan=getattr(seen["reco"], name).dtype.kind == "f"), name
+
+
+def joined(*events):
+    """One event with the particles of several."""
+    rows = {name: np.concatenate([getattr(one, name) for one in events])
+            for name in ("pdg", "p4", "start", "time", "parent")}
+    return replace(events[0], **rows, offsets=np.array([0, len(rows["pdg"])]))
 
 
 def test_refusals():

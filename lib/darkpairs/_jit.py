@@ -54,8 +54,16 @@ def source_digest(rooms, package=PACKAGE):
     """Return 16 hex digits that change when the file of any of these rooms changes."""
     digest = hashlib.sha256()
     for room in sorted(rooms):
-        digest.update(room.encode() + b"\0" + (package / f"{room}.py").read_bytes() + b"\0")
+        file = os.path.join(package, f"{room}.py")
+        about = os.stat(file)
+        digest.update(room.encode() + b"\0" + _digest(file, about.st_mtime_ns, about.st_size))
     return digest.hexdigest()[:16]
+
+
+@cache
+def _digest(file, time, size):
+    """Digest a file; once, though many rooms see it, as long as its time and size stay."""
+    return hashlib.sha256(Path(file).read_bytes()).digest()
 
 
 @cache

@@ -4,11 +4,12 @@ In: a kind, how many, a seed. Out: `Truth`, and expected events. Chapter: backgr
 
 Most kinds are neutrinos of the beam in the active argon; see `interact`. Dirt comes from around it,
 cosmic muons from above. A π⁰ looks like one photon when the other one is soft, or leaves before it
-converts. Such events are rare, so a sample may be asked to hold a larger share of them: event
-numbers then belong to either of two sorts, and each sort shares out its own rate.
+converts. Such events are rare, so a sample may be tilted towards what looks like a pair: `roulette`
+says what an event is worth, a proposal is kept as it is worth, and weights make up for it.
 
-Laws: weights sum to the rate; events depend on seed and number alone; vertices fill the active
-volume evenly; with more of the rare sort, weighted distributions stay as they are.
+Laws: weights sum to the rate, those of a tilted sample within the chance of their spread; events
+depend on seed and number alone; vertices fill the active volume evenly; tilted or not, weighted
+distributions stay as they are.
 """
 
 from dataclasses import replace
@@ -23,7 +24,8 @@ from darkpairs._jit import apart, njit, spread
 from darkpairs.detector import _point
 from darkpairs.fermi import PHOTON, ROWS
 from darkpairs.interact import ANY, FLAVOURS, WITH_PI_ZERO, WITHOUT, Kind, _event, _keep
-from darkpairs.rng import _start, stream
+from darkpairs.rng import _next, _start, stream
+from darkpairs.roulette import MARKS, _ahead, _log_worth
 from darkpairs.strike import COHERENT, DELTA_CHARGED, DELTA_PHOTON, DELTA_PION, PAPERS, QUASI
 
 ALL, MUON, ELECTRON = tuple(FLAVOURS), ("numu", "numubar"), ("nue", "nuebar")
@@ -36,8 +38,9 @@ BEAM = {
     "numu-pi0": Kind((DELTA_CHARGED,), MUON, WITH_PI_ZERO),
 }
 KINDS = (*BEAM, "dirt", "cosmic")
-SHARES = 1 << 16  # events from which we learn how many are of the rare sort
-EITHER, PLAIN, RARE = range(3)
+WITH_PHOTONS = ("pi0", "pi0-coherent", "numu-pi0")  # two at least, of a π⁰
+PROPOSALS = 1 << 17  # from which we learn the mean worth, good to half a per cent
+STEEPEST = 2.0  # of tilts: beyond it more proposals are thrown away than one wants to wait for
 
 
 class Loss(NamedTuple):
@@ -50,7 +53,7 @@ class Loss(NamedTuple):
 LOSS = Loss()
 
 
-def generate(kind, n, *, seed, first=0, of=None, rare=0.0, loss=LOSS, papers=PAPERS):
+def generate(kind, n, *, seed, first=0, of=None, tilt=0.0, marks=MARKS, papers=PAPERS):
     """Return events of one kind.
 
     Parameters
@@ -66,12 +69,12 @@ def generate(kind, n, *, seed, first=0, of=None, rare=0.0, loss=LOSS, papers=PAP
     of : int, optional
         How many events the whole sample has, from event 0 on, of which these are a part: their
         weights are those of the whole. Without it these events are the sample.
-    rare : float
-        Share of events, 0 < rare < 1, that are to have a photon which is likely to be lost; 0: as
-        they come. Only for kinds with a π⁰ inside, ``"pi0"``, ``"pi0-coherent"`` and
-        ``"numu-pi0"``. A sample so short that it has one sort only carries the rate of that sort.
-    loss : Loss
-        What "likely to be lost" means.
+    tilt : float
+        0: as they come; up to 2: a proposal is kept with a chance that is its worth to the power of
+        the tilt. Only for kinds with a π⁰ inside, ``"pi0"``, ``"pi0-coherent"`` and
+        ``"numu-pi0"``.
+    marks : roulette.Marks
+        What an event is worth.
     papers : strike.Papers
         The numbers of the models.
 
@@ -79,34 +82,30 @@ def generate(kind, n, *, seed, first=0, of=None, rare=0.0, loss=LOSS, papers=PAP
     -------
     Truth
         Lepton, nucleons, pions and photons as they leave the nucleus; a π⁰ and then its photons;
-        neutrons too, which the chamber leaves out. Weights are equal, unless `rare` is asked for.
+        neutrons too, which the chamber leaves out. Weights are equal and add up to the rate. With
+        a tilt they go as one over the worth to this power, and their sum is the rate within
+        chance; none is above the rate over n times the mean worth over the least one.
     """
     n, seed, first = interact.checked(n, seed, first)
-    begin, size = _whole(n, first, of)
+    size = _whole(n, first, of)
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; wanted one of {', '.join(KINDS)}")
-    if rare and not (0 < rare < 1 and BEAM.get(kind, BEAM["nue"]) in _pi_zeros()):
-        raise ValueError(f"rare = {rare} for {kind!r}; wanted 0 < rare < 1, for a kind with π⁰ "
-                         "inside, or 0")
+    if tilt and not (0 < tilt <= STEEPEST and kind in WITH_PHOTONS):
+        raise ValueError(f"tilt = {tilt} for {kind!r}; wanted 0 < tilt ≤ {STEEPEST:g}, for a kind "
+                         f"with π⁰ inside ({', '.join(WITH_PHOTONS)}), or 0")
     rate = expected_events(kind, pot=1.0, papers=papers)
     if kind not in BEAM:
         made = (cosmic.generate(n, seed=seed, first=first) if kind == "cosmic" else
                 dirt.generate(n, seed=seed, first=first, papers=papers))
         return replace(made, weight=np.full(n, rate / size))
-    papers, loss = interact.checked_papers(papers), interact.floats(loss)
+    papers, marks, tilt = interact.checked_papers(papers), interact.floats(marks), float(tilt)
     origin = interact.source(BEAM[kind], papers)
-    number = np.arange(first, first + n)
-    sort, weight = np.full(n, EITHER), np.full(n, rate / size)
-    if rare:
-        sort = np.where(np.floor((number + 1) * rare) > np.floor(number * rare), RARE, PLAIN)
-        several = int(np.floor((begin + size) * rare) - np.floor(begin * rare))
-        share = _share(kind, loss, papers)
-        weight = rate * np.where(sort == RARE, share / max(several, 1),
-                                 (1 - share) / max(size - several, 1))
     held, energy, vertex = interact.buffer(n), np.empty(n), np.empty((n, 3))
+    chance = np.ones(n)
     run = seed, np.uint64(stream("background", kind)), np.uint64(first)
-    spread(_fill, n, run, sort, origin, papers, _body(), loss, energy, vertex, *held)
-    return interact.truth(kind, first, weight, energy, vertex, held)
+    spread(_fill, n, run, tilt, origin, papers, _body(), marks, energy, vertex, chance, *held)
+    mean = _mean(kind, tilt, marks, papers) if tilt else 1.0
+    return interact.truth(kind, first, rate / size * mean / chance, energy, vertex, held)
 
 
 def expected_events(kind, *, pot, papers=PAPERS):
@@ -143,7 +142,7 @@ def table(*papers):
         is given. An error of 0 means that it does not matter, or that there is none.
     """
     rows = []
-    for paper in papers or (*PAPERS, dirt.SURROUNDINGS, cosmic.SKY, LOSS):
+    for paper in papers or (*PAPERS, dirt.SURROUNDINGS, cosmic.SKY, LOSS, MARKS):
         hints = get_type_hints(type(paper), include_extras=True)
         rows += [(type(paper).__name__, name, value, *hints[name].__metadata__)
                  for name, value in paper._asdict().items()]
@@ -160,43 +159,44 @@ def lost(truth, *, loss=LOSS):
     return result
 
 
-def _pi_zeros():
-    return BEAM["pi0"], BEAM["pi0-coherent"], BEAM["numu-pi0"]
-
-
 def _body():
     return tuple(detector.body(detector.MICROBOONE).tolist())
 
 
 def _whole(n, first, of):
-    """Return with which event the whole sample begins, and how many it has."""
+    """Return how many events the whole sample has."""
     if of is None:
-        return first, n
+        return n
     if of % 1 or not first + n <= of:
         raise ValueError(f"events {first} to {first + n - 1} of {of}; wanted a whole number that "
                          "has them all")
-    return 0, int(of)
+    return int(of)
 
 
 @lru_cache(maxsize=64)
-def _share(kind, loss, papers):
-    """Return which part of a kind is of the rare sort, from events with fixed dice."""
-    origin = interact.source(BEAM[kind], papers)
-    word = np.uint64(stream("background", "share of the rare"))
-    return _count(SHARES, word, origin, papers, _body(), loss) / SHARES
+def _mean(kind, tilt, marks, papers):
+    """Return the mean chance that a proposal is kept, from proposals with fixed dice."""
+    word = np.uint64(stream("background", "mean worth"))
+    chances = spread(_survey, PROPOSALS, word, tilt, interact.source(BEAM[kind], papers), papers,
+                     _body(), marks)
+    return float(np.concatenate(chances).mean())
 
 
 @apart
-def _fill(first, last, run, sort, origin, papers, body, loss, energy, vertex, pdg, parent, p4,
-          counts):
-    """Throw the events of some places, again until they are of the sort that is asked for."""
+def _fill(first, last, run, tilt, origin, papers, body, marks, energy, vertex, chance, pdg, parent,
+          p4, counts):
+    """Throw the events of some places, each again until it is kept."""
     rows = np.zeros((ROWS, 6))
     for i in range(first, last):
         state = _start(run[0], run[1], run[2] + np.uint64(i))
         while True:
             state, e, count = _event(state, origin.table, origin.norm, origin.wanted, papers, rows)
             state, point = _point(state, body)
-            if sort[i] == EITHER or _any_gone(rows, count, point, body, loss) == (sort[i] == RARE):
+            if tilt == 0:
+                break
+            chance[i] = _chance(tilt, rows, count, point, body, marks)
+            state, u = _next(state)
+            if u < chance[i]:
                 break
         energy[i] = e
         vertex[i, 0], vertex[i, 1], vertex[i, 2] = point
@@ -204,35 +204,25 @@ def _fill(first, last, run, sort, origin, papers, body, loss, energy, vertex, pd
 
 
 @apart
-def _count(n, word, origin, papers, body, loss):
-    """Count events of the rare sort."""
-    rows, found = np.zeros((ROWS, 6)), 0
-    for i in range(n):
+def _survey(first, last, word, tilt, origin, papers, body, marks):
+    """Return the chances of proposals to be kept, ndarray (last − first,)."""
+    rows, chance = np.zeros((ROWS, 6)), np.empty(last - first)
+    for i in range(first, last):
         state = _start(np.uint64(0), word, np.uint64(i))
         state, _, count = _event(state, origin.table, origin.norm, origin.wanted, papers, rows)
         state, point = _point(state, body)
-        found += _any_gone(rows, count, point, body, loss)
-    return found
+        chance[i - first] = _chance(tilt, rows, count, point, body, marks)
+    return chance
 
 
 @njit
-def _any_gone(rows, count, point, body, loss):
-    """Tell whether one of the photons is likely to be lost."""
-    gone = False
-    for k in range(count):
-        if int(rows[k, 0]) == PHOTON:
-            gone = gone or _gone((rows[k, 2], rows[k, 3], rows[k, 4], rows[k, 5]), point, body,
-                                 loss)
-    return gone
+def _chance(tilt, rows, count, point, body, marks):
+    """How likely a proposal is kept: its worth, a share of the best, to the power of the tilt."""
+    best = marks.forward + marks.soft + marks.close + marks.leaves
+    return np.exp(tilt * (_log_worth(rows, count, point, body, marks) - best))
 
 
 @njit
 def _gone(p4, point, body, loss):
     """Tell whether a photon is soft, or near the wall that it flies to."""
-    way = np.inf
-    for c in range(3):
-        speed = p4[1 + c] / p4[0]
-        if speed != 0:
-            wall = body[4 + c] if speed > 0 else body[1 + c]
-            way = min(way, (wall - point[c]) / speed)
-    return p4[0] < loss.soft or way < loss.near
+    return p4[0] < loss.soft or _ahead(p4, point, body) < loss.near

@@ -62,9 +62,10 @@ def display(truth, i, *, detector=MICROBOONE, seed, overlaid=False):
     one = batches.select(truth, [i])
     deposits = transport.deposits(one, detector, seed=seed)
     arrivals = drift.arrivals(deposits, detector)
-    waveforms = readout.waveforms(arrivals, detector, seed=seed)
-    found = deconvolve.charge(waveforms, detector)
     light = {"light": flash.look(deposits, seed=seed)} if overlaid else {}
+    view = slices.view(light["light"], detector) if overlaid else None
+    waveforms = readout.waveforms(arrivals, detector, seed=seed, view=view)
+    found = deconvolve.charge(waveforms, detector)
     return {"truth": one, "deposits": deposits, "arrivals": arrivals, "waveforms": waveforms,
             "charge": found, **light, **recognise(found, detector=detector, **light)}
 
@@ -79,7 +80,7 @@ def charge(truth, *, detector=MICROBOONE, seed):
     detector, seed
         As in `display`.
     """
-    found = _chunks(truth, lambda some: _charge(some, detector, seed, detector)[0])
+    found = _chunks(truth, lambda some: _charge(some, detector, seed, detector, False)[0])
     return traces.concatenate(found)
 
 
@@ -139,7 +140,8 @@ def reconstruct(truth, *, detector=MICROBOONE, seed, algorithms=ALGORITHMS, beli
     believed : Detector, optional
         What the reconstruction takes the chamber for; if not given, for what it is.
     overlaid : bool
-        Muons lie over the events: look only for what may be the beam's, with the help of light.
+        Muons lie over the events: look only for what may be the beam's, with the help of light,
+        and read only the wires and ticks of `slices.view`.
     progress : bool
         Show a bar of the events done.
     """
@@ -147,9 +149,9 @@ def reconstruct(truth, *, detector=MICROBOONE, seed, algorithms=ALGORITHMS, beli
     believed = detector if believed is None else believed
     with tqdm(total=len(truth), unit=" events", disable=not progress) as bar:
         def work(some):
-            charge, light = _charge(some, detector, seed, believed)
+            charge, light = _charge(some, detector, seed, believed, overlaid)
             return recognise(charge, detector=believed, algorithms=algorithms,
-                             light=light if overlaid else None)["reco"]
+                             light=light)["reco"]
         return traces.concatenate(_chunks(truth, work, bar))
 
 
@@ -160,11 +162,17 @@ def _check(algorithms):
         raise ValueError(f"algorithms = {algorithms!r}; wanted some of {ALGORITHMS}, each once")
 
 
-def _charge(some, detector, seed, believed):
-    """Return the charge found by one who believes in a chamber, and where the light was."""
+def _charge(some, detector, seed, believed, overlaid):
+    """Return the charge found by one who believes in a chamber, and where the light was.
+
+    Who does not need light gets None for it, and all wires and ticks are read.
+    """
     deposits = transport.deposits(some, detector, seed=seed)
-    waveforms = readout.waveforms(drift.arrivals(deposits, detector), detector, seed=seed)
-    return deconvolve.charge(waveforms, believed), flash.look(deposits, seed=seed)
+    light = flash.look(deposits, seed=seed) if overlaid else None
+    view = slices.view(light, believed) if overlaid else None
+    waveforms = readout.waveforms(drift.arrivals(deposits, detector), detector, seed=seed,
+                                  view=view)
+    return deconvolve.charge(waveforms, believed), light
 
 
 def _chunks(truth, work, bar=None):

@@ -50,7 +50,7 @@ def truth(entry, first, n):
     """Return what happens in n events of a sample, with the weights of the whole, a `Truth`."""
     if entry.kind in background.KINDS:
         events = background.generate(entry.kind, n, seed=entry.seed, first=first, of=entry.events,
-                                     rare=entry.rare)
+                                     tilt=entry.tilt)
     elif entry.model is None:
         events = cocktail.generate(n, seed=entry.seed, first=first)
     else:

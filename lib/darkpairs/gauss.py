@@ -50,3 +50,14 @@ def _below(x):
         return 0.0 if x < 0 else 1.0
     i = int(at)
     return _TABLE[i] + (at - i) * (_TABLE[i + 1] - _TABLE[i])
+
+
+@njit
+def _shares(middle, sigma, first, shares):
+    """Shares of a Gaussian cloud in cells of width 1 from `first` on; they sum to 1."""
+    scale = 1 / max(sigma, 1e-3)
+    below = 0.0  # the first cell takes all that lies below, the last all above
+    for i in range(len(shares)):
+        above = _below((first + i + 1 - middle) * scale) if i < len(shares) - 1 else 1.0
+        shares[i] = above - below
+        below = above

@@ -46,10 +46,12 @@ def owners(arrivals, regions, first, last, begin):
     event = np.repeat(np.arange(last - first), np.diff(arrivals.offsets[first:last + 1]))
     cloud = (arrivals.wire[rows], arrivals.sigma_wire[rows])
     bounds = np.zeros((last - first) * begin[-1] + 1, dtype=np.int64)
-    entries = np.empty(_count(event, *cloud, begin, bounds), dtype=np.int64)
-    across = np.empty(len(entries))
-    _fill(event, *cloud, begin, bounds, entries, across)
     channel = regions[:, 0] * begin[-1] + begin[regions[:, 1]] + regions[:, 2]
+    asked = np.zeros(len(bounds) - 1, dtype=np.bool_)
+    asked[channel] = True
+    entries = np.empty(_count(event, *cloud, begin, asked, bounds), dtype=np.int64)
+    across = np.empty(len(entries))
+    _fill(event, *cloud, begin, asked, bounds, entries, across)
     most = np.maximum(bounds[channel + 1] - bounds[channel], 1).sum()  # as many as there could be
     names, shares = np.empty(most, np.int32), np.empty(most)
     start = np.zeros(len(regions) + 1, dtype=np.int64)
@@ -65,14 +67,16 @@ def _span(wire, sigma, count):
 
 
 @apart
-def _count(event, wire, sigma, begin, bounds):
-    """Count the clouds of each wire; bounds[c + 1] becomes where those of channel c begin."""
+def _count(event, wire, sigma, begin, asked, bounds):
+    """Count the clouds of each wire asked for; bounds[c + 1] becomes where those of c begin."""
     total = 0
     for k in range(len(event)):
         for plane in range(3):
             low, high = _span(wire[k, plane], sigma[k], begin[plane + 1] - begin[plane])
             for w in range(low, high + 1):
                 channel = event[k] * begin[3] + begin[plane] + w
+                if not asked[channel]:
+                    continue
                 if channel + 2 < len(bounds):
                     bounds[channel + 2] += 1
                 total += 1
@@ -82,7 +86,7 @@ def _count(event, wire, sigma, begin, bounds):
 
 
 @apart
-def _fill(event, wire, sigma, begin, bounds, entries, across):
+def _fill(event, wire, sigma, begin, asked, bounds, entries, across):
     """Sort the clouds by channel, with the parts of them that lie there.
 
     Afterwards those of channel c are from bounds[c] on.
@@ -92,6 +96,8 @@ def _fill(event, wire, sigma, begin, bounds, entries, across):
             low, high = _span(wire[k, plane], sigma[k], begin[plane + 1] - begin[plane])
             for w in range(low, high + 1):
                 channel = event[k] * begin[3] + begin[plane] + w
+                if not asked[channel]:
+                    continue
                 at = bounds[channel + 1]
                 entries[at], across[at] = k, _part(w, w + 1.0, wire[k, plane], sigma[k])
                 bounds[channel + 1] = at + 1

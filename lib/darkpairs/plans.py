@@ -31,6 +31,8 @@ from darkpairs.tables import DATA
 
 KINDS = ("signal", *background.KINDS)
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite")
+# Tables of results of experiments begin so: nobody reads them on the way to an event
+RESULTS = ("microboone_", "miniboone_", "note_", "one_ring_", "light_zprime_")
 CHUNK = 1000  # events that one worker makes at a time; our choice: some seconds
 
 
@@ -42,7 +44,7 @@ class Entry(NamedTuple):
     events: int  #: how many
     seed: int  #: of the events and of the chamber
     model: DarkModel | None = None  #: of a signal; None for the cocktail
-    rare: float = 0.0  #: share of events with a photon likely to be lost, as in `background`
+    tilt: float = 0.0  #: towards events that look like pairs, as in `background.generate`
     overlay: bool = False  #: with the muons from the sky that the readout sees
     chamber: Detector = MICROBOONE  #: as it is; the reconstruction takes it for `MICROBOONE`
     chunk: int = CHUNK  #: events that are made at a time
@@ -89,15 +91,17 @@ def variations(shifts=SHIFTS, *, chamber=MICROBOONE):
 
 # How many events of each kind, and of each kind that is varied or covered; our choice
 SIZES = {
-    "quick": dict.fromkeys(KINDS, 200) | {"signal": 800, "pi0": 800, "dirt": 400},
-    "full": dict.fromkeys(KINDS, 5000) | {"signal": 24000, "pi0": 25000, "dirt": 10000},
+    "quick": dict.fromkeys(KINDS, 200) | {"signal": 800, "pi0": 800, "dirt": 400, "numu": 400},
+    "full": dict.fromkeys(KINDS, 5000) | {"signal": 24000, "pi0": 25000, "dirt": 10000,
+                                          "numu": 8000},
 }
 VARIED = {"quick": 100, "full": 1000}
 COVERED = {"quick": 100, "full": 1000}
 CHUNKS = {"quick": 400, "full": CHUNK}
 COST = 20  # a covered event takes as long as so many others; measured
 COVERED_CHUNK = 100
-BOTH = {"signal": 0.0, "pi0": 0.5}  # what is varied and covered, and its share of the rare
+BOTH = ("signal", "pi0")  # what is varied and covered
+LEANING = {"pi0": 1.0, "numu-pi0": 1.0}  # tilts of kinds; our choice, by the weights left selected
 
 
 def plan(profile):
@@ -113,10 +117,10 @@ def plan(profile):
     tuple of Entry
         ``"signal"`` (the cocktail), each of ``background.KINDS``; ``"signal/lifetime-"`` and so on
         for all `variations`, and ``"signal/cosmic"``, with muons over each event; the same of
-        ``"pi0"``, half of whose events have a photon that is likely to be lost.
+        ``"pi0"``. Kinds in ``LEANING`` hold more of what looks like a pair, with weights.
     """
     sizes = profiles.choose(profile, **SIZES)
-    entries = [Entry(kind, kind, sizes[kind], seed, rare=BOTH.get(kind, 0.0),
+    entries = [Entry(kind, kind, sizes[kind], seed, tilt=LEANING.get(kind, 0.0),
                      chunk=profiles.choose(profile, **CHUNKS))
                for seed, kind in enumerate(KINDS, start=1)]
     for mother in [entry for entry in entries if entry.kind in BOTH]:
@@ -194,11 +198,12 @@ def _checked(entry):
     check_seed(entry.seed)
     if entry.model is not None and entry.kind != "signal":
         raise ValueError(f"{where} of {entry.kind} with a model; wanted one for signal alone")
-    if entry.rare and not (entry.kind in background.KINDS and 0 < entry.rare < 1):
-        raise ValueError(f"{where} with rare = {entry.rare}; wanted 0 < rare < 1 for a background, "
-                         "or 0")
+    if entry.tilt and not (entry.kind in background.WITH_PHOTONS
+                           and 0 < entry.tilt <= background.STEEPEST):
+        raise ValueError(f"{where} of {entry.kind} with tilt = {entry.tilt}; wanted 0 < tilt ≤ "
+                         f"{background.STEEPEST:g} for a kind with π⁰ inside, or 0")
     return entry._replace(events=int(entry.events), chunk=int(entry.chunk), seed=int(entry.seed),
-                          rare=float(entry.rare), overlay=bool(entry.overlay),
+                          tilt=float(entry.tilt), overlay=bool(entry.overlay),
                           chamber=checked(entry.chamber))
 
 
@@ -231,9 +236,9 @@ def _code(room):
 
 @cache
 def _surroundings():
-    """Digest the tables, and name the versions of Python and of what calculates."""
+    """Digest the tables of nature, and name the versions of Python and of what calculates."""
     digest = hashlib.sha256()
-    for path in sorted(DATA.iterdir()):
+    for path in sorted(path for path in DATA.iterdir() if not path.name.startswith(RESULTS)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     return " ".join([digest.hexdigest(), platform.python_version(), *versions])

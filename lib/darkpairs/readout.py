@@ -3,10 +3,11 @@
 In: `Arrivals`. Out: `Waveforms`. Chapter: readout.
 
 Only blocks around charge are made: runs of ticks on groups of neighbouring wires, with room on all
-sides for what the charge induces there. Elsewhere there would be noise alone.
+sides for what the charge induces there; elsewhere is noise alone. A view leaves more of them out.
 
 Laws: all charge lies in a block; the samples are response times charge (slow twin); noise of its
-wire; a block begins and ends quiet; names of particles change no sample.
+wire; a block begins and ends quiet; names of particles change no sample; a view leaves blocks out
+and changes none.
 """
 
 from functools import lru_cache
@@ -18,9 +19,9 @@ import numpy as np
 from darkpairs import convolve, noise, response, wires
 from darkpairs._jit import apart, njit, within
 from darkpairs.detector import MICROBOONE, checked
-from darkpairs.gauss import _below
+from darkpairs.gauss import _shares
 from darkpairs.rng import check_seed, stream
-from darkpairs.traces import Waveforms, check_clouds
+from darkpairs.traces import Waveforms, check_clouds, check_view
 
 GROUP = 16  # wires that share their blocks
 CELL = 8  # ticks: blocks begin and end at multiples of it
@@ -31,7 +32,7 @@ _REACH = 4.0  # widths of a cloud that are followed; beyond are 6e-5 of it
 _PAGE = 4  # events whose blocks are transformed together
 
 
-def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
+def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True, view=None):
     """Return what the digitiser writes.
 
     Parameters
@@ -45,6 +46,9 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
         For the noise, ≥ 0. Noise of an event depends on the seed, the event's number and the wire.
     noisy : bool
         Without noise if False; for lessons and tests.
+    view : ndarray (n, 4, 2) of int, optional
+        Where to look, as from `slices.view`: blocks without a sample there are not made; the
+        others are whole, and what they are without it.
 
     Returns
     -------
@@ -53,8 +57,9 @@ def waveforms(arrivals, detector=MICROBOONE, *, seed, noisy=True):
     check_seed(seed)
     check_clouds(arrivals)
     detector = checked(detector)
+    view = None if view is None else check_view(view, len(arrivals))
     setup = _setup(detector, noisy)
-    pages = [_page(arrivals, first, min(first + _PAGE, len(arrivals)), detector, setup, seed)
+    pages = [_page(arrivals, first, min(first + _PAGE, len(arrivals)), detector, setup, seed, view)
              for first in range(0, len(arrivals), _PAGE)]
     return _bind(arrivals, pages)
 
@@ -90,9 +95,9 @@ def true_charge(arrivals, detector=MICROBOONE):
     return images
 
 
-def _page(arrivals, first, last, detector, setup, seed):
+def _page(arrivals, first, last, detector, setup, seed, view):
     """Make the blocks of a few events; return their event, plane … ticks, and their samples."""
-    blocks, plan, canvas = _lay_out(arrivals, first, last, detector)
+    blocks, plan, canvas = _lay_out(arrivals, first, last, detector, view)
     _, begin, alive, rms, pedestal, pool = setup
     wave = convolve.run(plan, canvas, blocks[:, 1], lambda n: _kernel(detector, n))
     start = np.concatenate([[0], np.cumsum(blocks[:, 4] * blocks[:, 5])])
@@ -104,7 +109,7 @@ def _page(arrivals, first, last, detector, setup, seed):
     return blocks[:, 0] + first, blocks[:, 1:6], adc
 
 
-def _lay_out(arrivals, first, last, detector):
+def _lay_out(arrivals, first, last, detector, view=None):
     """Return the blocks of a few events, their plan, and the charge in them."""
     counts = np.array(wires.counts(detector))
     neighbours = response.table(detector).adc.shape[1]
@@ -116,6 +121,7 @@ def _lay_out(arrivals, first, last, detector):
     grid = np.zeros((last - first, groups[-1], -(-int(detector.ticks) // CELL)), dtype=np.int32)
     blocks = np.zeros((_find(clouds, counts, groups, neighbours // 2, grid), 8), dtype=np.int64)
     _outline(clouds, counts, groups, neighbours // 2, grid, blocks, int(detector.ticks))
+    blocks = blocks if view is None else _seen(blocks, view[first:last], grid)
     _, plane, wire, tick, width, ticks, source, sources = blocks.T
     edge = (tick == 0) | (tick + ticks == int(detector.ticks))
     spare = _early(detector)[plane] + np.where(edge, AFTER, 0)  # nothing may come round the end
@@ -124,6 +130,16 @@ def _lay_out(arrivals, first, last, detector):
     canvas = np.zeros(plan.sizes[0], dtype=np.float32)
     _splat(clouds, counts, groups, neighbours // 2, grid, blocks, plan.source, length, canvas)
     return blocks, plan, canvas
+
+
+def _seen(blocks, view, grid):
+    """Return the blocks that have a sample in the view; their numbers in the grid follow."""
+    event, plane, wire, tick, width, ticks = blocks[:, :6].T
+    (a, b), (early, late) = view[event, plane].T, view[event, 3].T
+    mine = (wire < b) & (wire + width > a) & (tick < late) & (tick + ticks > early)
+    number = np.concatenate([[0], np.cumsum(mine) * mine]).astype(grid.dtype)
+    np.take(number, grid, out=grid)
+    return blocks[mine]
 
 
 @lru_cache(maxsize=8)
@@ -310,17 +326,6 @@ def _widen(block, low, high, first, halo, count):
     block[7] = max(block[7], min(high, last + halo) + 1)
 
 
-@njit
-def _shares(middle, sigma, first, shares):
-    """Shares of a Gaussian cloud in cells of width 1 from `first` on; they sum to 1."""
-    scale = 1 / max(sigma, 1e-3)
-    below = 0.0  # the first cell takes all that lies below, the last all above
-    for i in range(len(shares)):
-        above = _below((first + i + 1 - middle) * scale) if i < len(shares) - 1 else 1.0
-        shares[i] = above - below
-        below = above
-
-
 @within
 def _room(sigma):
     """Room for the shares of the widest cloud."""
@@ -340,17 +345,22 @@ def _splat(clouds, counts, groups, halo, grid, blocks, source, length, canvas):
             if not _read(clouds.tick[k], page.shape[1]):
                 continue
             tick, sigma = clouds.tick[k], clouds.sigma_tick[k]
-            t0 = floor(tick - _REACH * sigma)
+            cell, t0, known = floor(tick) // CELL, floor(tick - _REACH * sigma), False
             times = in_time[:floor(tick + _REACH * sigma) - t0 + 1]
-            _shares(tick, sigma, t0, times)
             for plane in range(3):
-                place, sigma = clouds.wire[k, plane], clouds.sigma_wire[k]
-                w0 = floor(place - _REACH * sigma)
-                shares = across[:floor(place + _REACH * sigma) - w0 + 1]
-                _shares(place, sigma, w0, shares)
-                low, high = _range(place, sigma, halo, counts[plane])
-                for group in range(low // GROUP, high // GROUP + 1):
-                    b = page[groups[plane] + group, floor(tick) // CELL] - 1
+                place, broad = clouds.wire[k, plane], clouds.sigma_wire[k]
+                low, high = _range(place, broad, halo, counts[plane])
+                low, high = groups[plane] + low // GROUP, groups[plane] + high // GROUP + 1
+                if not page[low:high, cell].any():  # most, if few blocks are looked at
+                    continue
+                if not known:
+                    _shares(tick, sigma, t0, times)
+                    known = True
+                w0 = floor(place - _REACH * broad)
+                shares = across[:floor(place + _REACH * broad) - w0 + 1]
+                _shares(place, broad, w0, shares)
+                for group in range(low, high):
+                    b = page[group, cell] - 1
                     if b >= 0:
                         _add(blocks[b], source[b], length[b], np.float32(clouds.charge[k]), w0,
                              shares, t0, times, canvas)

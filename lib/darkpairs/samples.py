@@ -172,9 +172,12 @@ def load(name, profile=None, *, directory=None, executor=None, progress=True, wo
     own = isinstance(name, plans.Entry)
     entry, = plans.check([name if own else plans.find(name, profile)])
     directory = home() if directory is None else Path(directory)
-    if verify(directory, [entry]):
+    home_of = chunks.folder(directory, entry)
+    try:
+        parts = [chunks.read(home_of, *each) for each in entry.ranges()]
+    except (FileNotFoundError, ValueError):  # what is missing or damaged is told of when made
         _fill(directory, (entry,), executor, workers, progress, wait=True)
-    parts = [chunks.read(chunks.folder(directory, entry), *each) for each in entry.ranges()]
+        parts = [chunks.read(home_of, *each) for each in entry.ranges()]
     return Sample(entry, batches.concatenate(part[0] for part in parts),
                   traces.concatenate([part[1] for part in parts]))
 

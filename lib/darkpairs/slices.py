@@ -1,6 +1,7 @@
 """Which part of a crowded event is the beam's: clusters that no muon from the sky has left.
 
-In: `Points` with clusters, `Hits`, and where the light was. Out: the same without the rest.
+In: `Points` with clusters, `Hits`, and where the light was. Out: the same without the rest; and
+beforehand, which wires and ticks are worth reading.
 Chapter: background.
 
 Muons come at any time. A cluster that is seen outside of the chamber came early or late, since its
@@ -9,15 +10,17 @@ bottom or an end came from outside; crumbs beside such a cluster belong to it. O
 light says which part of the chamber counts.
 
 Laws: with nothing around, and the light near, all stays; what is kept does not depend on order or
-company; hits and points of a cluster go together; a slow loop keeps the same.
+company; hits and points of a cluster go together; a slow loop keeps the same; the view holds every
+place where a cluster that stays can be, and all that lies on its wires.
 """
 
-from math import sqrt
+from math import sqrt, tan
 from typing import Annotated as Given
 from typing import NamedTuple
 
 import numpy as np
 
+from darkpairs import wires
 from darkpairs._jit import apart, njit
 from darkpairs.detector import MICROBOONE, checked, walls
 from darkpairs.seen import NONE, Hits, Points
@@ -34,6 +37,7 @@ class Rules(NamedTuple):
     crumb: Given[float, "cm", "what is not longer is a crumb; ours"] = 40.0
     near: Given[float, "cm", "a crumb whose middle is this near to a thrown one goes; ours"] = 25.0
     reach: Given[float, "cm", "in y and z, from the light to the middle of a cluster; ours"] = 60.0
+    beyond: Given[float, "cm", "read on both sides of the drift, for what is late; ours"] = 10.0
 
 
 RULES = Rules()
@@ -60,12 +64,7 @@ def find(points, hits, light, detector=MICROBOONE, *, rules=RULES):
     points, hits : Points, Hits
     """
     detector = checked(detector)
-    light = np.ascontiguousarray(light, dtype=np.float64)
-    if light.shape != (len(points), 2):
-        raise ValueError(f"light of shape {light.shape} for {len(points)} events; wanted y and z "
-                         "of each")
-    if not all(value >= 0 for value in rules):  # refuses NaN too
-        raise ValueError(f"{rules}; wanted numbers ≥ 0")
+    light = _checked(light, len(points), rules)
     begin = clusters(points)
     kept = np.zeros(begin[-1], dtype=bool)
     low, high = walls(detector)
@@ -74,13 +73,62 @@ def find(points, hits, light, detector=MICROBOONE, *, rules=RULES):
     return cut(points, hits, kept)
 
 
+def view(light, detector=MICROBOONE, *, rules=RULES):
+    """Return which wires and ticks can hold what `find` keeps.
+
+    A cluster that stays is not longer than ``rules.longest``, with its middle within
+    ``rules.reach`` of the light: it ends within ``reach + longest / 2``. Wires of U and V that pass
+    there run on along the beam; what else lies on them is read, too, or its charge would be taken
+    for the cluster's. Ticks are those of the drift, and ``rules.beyond`` more: that shows who came
+    at another time.
+
+    Parameters
+    ----------
+    light, detector, rules
+        As in `find`.
+
+    Returns
+    -------
+    ndarray (n, 4, 2) of int64
+        The first one and the one after the last, of the wires of U, V and Y and of the ticks. They
+        are 0 and 0 where there was no light.
+    """
+    detector = checked(detector)
+    light = _checked(light, len(light), rules)
+    low, high = walls(detector)
+    far = rules.reach + rules.longest / 2 + detector.height * tan(detector.angle)
+    y, z = (np.clip(light[:, [a - 1]] + [-far, far], low[a], high[a]) for a in (1, 2))
+    corners = np.stack(np.broadcast_arrays(0.0, y[:, :, None], z[:, None, :]), axis=-1)
+    places = wires.places(detector, corners.reshape(len(light), 4, 3))
+    depth = np.array([low[0] - rules.beyond, high[0] + rules.beyond])
+    ticks = detector.trigger + depth / (detector.tick * detector.velocity)
+    ends = np.empty((len(light), 4, 2))
+    ends[:, :3, 0], ends[:, :3, 1] = places.min(axis=1), places.max(axis=1)
+    ends[:, 3] = ticks
+    ends[np.isnan(light).any(axis=1)] = 0.0
+    most = np.array([*wires.counts(detector), detector.ticks])[:, None]
+    return np.clip(np.stack([np.floor(ends[..., 0]), np.ceil(ends[..., 1])], axis=-1), 0,
+                   most).astype(np.int64)
+
+
+def _checked(light, n, rules):
+    """Return light as an array, or refuse it or the rules."""
+    light = np.ascontiguousarray(light, dtype=np.float64)
+    if light.shape != (n, 2):
+        raise ValueError(f"light of shape {light.shape} for {n} events; wanted y and z of each")
+    if not all(value >= 0 for value in rules):  # refuses NaN too
+        raise ValueError(f"{rules}; wanted numbers ≥ 0")
+    return light
+
+
 def clusters(points):
     """Return where the clusters of each event begin, if all are counted in one row, (n+1,)."""
     most = np.zeros(len(points), dtype=np.int64)
     for label, offsets in ((points.object, points.offsets),
                            (points.hit_object, points.hit_offsets)):
-        event = np.repeat(np.arange(len(points)), np.diff(offsets))
-        np.maximum.at(most, event, label + 1)
+        some = np.flatnonzero(np.diff(offsets))  # events with rows at all
+        if len(some):
+            most[some] = np.maximum(most[some], np.maximum.reduceat(label, offsets[some]) + 1)
     return np.concatenate([[0], np.cumsum(most)])
 
 

@@ -227,6 +227,15 @@ def check_clouds(arrivals):
                              "finite numbers, and charge and widths ≥ 0")
 
 
+def check_view(view, n):
+    """Return a view as an array, or refuse it."""
+    view = np.asarray(view)
+    if view.shape != (n, 4, 2) or view.dtype.kind not in "iu":
+        raise ValueError(f"a view of shape {view.shape} and type {view.dtype} for {n} events; "
+                         f"wanted whole numbers of shape ({n}, 4, 2)")
+    return view
+
+
 def concatenate(batches):
     """Return one batch with the events of several of the same type, in their order."""
     batches = list(batches)
