@@ -100,9 +100,8 @@ def test_no_cut_of_the_grid_does_better(aim):
             left = mine & (scores[:, 0] >= one) & (scores[:, 1] >= fine[place])
             rest = weight[left & ~signal]
             if rest.sum() ** 2 >= part.whole * (rest**2).sum() > 0:
-                reach, _ = slow_bins(scores[left, 1], signal[left], weight[left], fine[place:],
-                                     part)
-                reaches[one, fine[place]] = reach
+                found = slow_bins(scores[left, 1], signal[left], weight[left], fine[place:], part)
+                reaches[one, fine[place]] = found[0]
         assert reaches[tuple(best[k])] == pytest.approx(max(reaches.values()), rel=1e-12)
         assert best[k].max() > -np.inf
 

@@ -48,8 +48,8 @@ GRANTED = {
 DOORS = {"numba": ("_jit",), "matplotlib": ("show", "views", "scenes"), "mpl_toolkits": ("views",),
          "sklearn": ("selection",), "threadpoolctl": ("selection",)}
 # Chapters that tell a story of their own, with no room of the same name.
-WITHOUT_ROOM = {"index", "anomaly", "beam", "two-eyes", "limits", "first-contour", "notation",
-                "toy", "references", "api"}
+WITHOUT_ROOM = {"index", "anomaly", "beam", "two-eyes", "limits", "first-contour", "focused",
+                "notation", "toy", "references", "api"}
 
 ROOMS = [room for rooms in FLOORS.values() for room in rooms]
 
