@@ -160,7 +160,7 @@ def test_a_signal_depends_on_the_cocktail_and_its_cover_on_the_sky():
     ([ONE._replace(events=0)], "events = 0; wanted a whole number > 0"),
     ([ONE._replace(events=1.5)], r"events = 1.5; wanted a whole number"),
     ([ONE._replace(chunk=0)], "chunk = 0; wanted"), ([ONE._replace(seed=-1)], "seed"),
-    ([ONE._replace(tilt=2.5)], "tilt = 2.5; wanted 0 < tilt ≤ 2"),
+    ([ONE._replace(tilt=1.5)], "tilt = 1.5; wanted 0 < tilt ≤ 1"),
     ([ONE._replace(kind="signal", tilt=0.5)], "for a kind with π⁰ inside"),
     ([ONE._replace(model=model.BENCHMARKS["note"])], "wanted one for signal alone"),
     ([ONE._replace(chamber=detector.MICROBOONE._replace(gain=0.0))], "a chamber with")])
