@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chapters
-from darkpairs import _jit, background, chunks, detector, model, plans
+from darkpairs import _jit, background, chunks, detector, model, plans, worlds
 
 ONE = plans.Entry("pi0", "pi0", 1000, 2)
 
@@ -47,6 +47,21 @@ def test_a_variation_has_the_dice_of_its_mother_and_one_other_thing():
         mother = entries[name.partition("/")[0]]
         assert (entry.kind, entry.seed, entry.tilt) == (mother.kind, mother.seed, mother.tilt)
         assert (entry.chamber != mother.chamber) + entry.overlay == ("/" in name)
+
+
+def test_sealed_worlds_have_other_dice_and_another_chamber():
+    for profile in ("quick", "full"):
+        entries = {entry.name: entry for entry in plans.plan(profile)}
+        ours = {entry.seed for name, entry in entries.items() if not name.startswith("world/")}
+        sealed = [entries[f"world/{kind}"] for kind in plans.KINDS]
+        assert len({entry.seed for entry in sealed} - ours) == len(plans.KINDS)
+        for entry in sealed:
+            assert entry.chamber == worlds.chamber() != detector.MICROBOONE
+            mother = entries[entry.kind]
+            assert entry.events <= mother.events
+            note = model.BENCHMARKS["note"] if entry.kind == "signal" else None
+            assert entry == mother._replace(name=entry.name, events=entry.events, seed=entry.seed,
+                                            chamber=entry.chamber, model=note)
 
 
 def test_variations_move_what_their_names_say():
@@ -145,7 +160,7 @@ def test_a_signal_depends_on_the_cocktail_and_its_cover_on_the_sky():
     ([ONE._replace(events=0)], "events = 0; wanted a whole number > 0"),
     ([ONE._replace(events=1.5)], r"events = 1.5; wanted a whole number"),
     ([ONE._replace(chunk=0)], "chunk = 0; wanted"), ([ONE._replace(seed=-1)], "seed"),
-    ([ONE._replace(tilt=2.5)], "tilt = 2.5; wanted 0 < tilt ≤ 2"),
+    ([ONE._replace(tilt=1.5)], "tilt = 1.5; wanted 0 < tilt ≤ 1"),
     ([ONE._replace(kind="signal", tilt=0.5)], "for a kind with π⁰ inside"),
     ([ONE._replace(model=model.BENCHMARKS["note"])], "wanted one for signal alone"),
     ([ONE._replace(chamber=detector.MICROBOONE._replace(gain=0.0))], "a chamber with")])

@@ -53,6 +53,69 @@ def test_near_sideband_of_the_note():
         False, True, True, False, False]
 
 
+BROAD = RECIPE._replace(against=tuple((name, ("numu",)) for name in ("cosmic", "pi0", "nue",
+                                                                     "other")))
+
+
+def four(n=400):
+    """Four scores by dice; a tenth were not asked about."""
+    reco = madereco.some(n, kinds=("signal", "pi0"))
+    u = uniforms(7, 7, len(reco), 5)
+    scores = np.where(u[:, 4:] < 0.1, np.nan, u[:, :4])
+    fold = np.arange(len(reco)) % 5
+    limits = np.tile([0.9, 0.8, 0.4, 0.7], (5, 1)) + np.arange(5)[:, None] / 100
+    chosen = (np.nan_to_num(scores) >= limits[fold]).all(axis=1)
+    return reco, selection.Search(selection.Trained(BROAD, ()), scores, fold, limits, chosen)
+
+
+def test_far_sidebands_against_a_loop():
+    reco, found = four()
+    loose = regions.Loose(power=0.5, wall=55.0)
+    masks = {name: regions.far(found, reco, name, loose=loose) for name in regions.RICH}
+    for i, scores in enumerate(found.scores):
+        cut = [max(each, 0.5) for each in found.cuts[found.fold[i]]]
+        cosmic, pi0, nue, other = (
+            np.nan if np.isnan(s) else s >= 1 / (1 + ((1 - c) / c) ** 0.5)
+            for s, c in zip(scores, cut, strict=True))
+        if np.isnan(cosmic):
+            wanted = False, False
+        else:
+            wanted = (cosmic and nue and other and not pi0,
+                      cosmic and nue and not other and reco.wall[i] <= 55)
+        assert (masks["pi0"][i], masks["dirt"][i]) == wanted
+    assert all(mask.sum() > 20 for mask in masks.values())
+    apart(*masks.values(), found.chosen)
+
+
+def test_far_sidebands_hold_nobody_who_is_chosen():
+    reco, found = four()
+    none = np.full_like(found.cuts, -np.inf)
+    open_door = found._replace(cuts=none, chosen=~np.isnan(found.scores).any(axis=1))
+    for name in regions.RICH:
+        assert not regions.far(open_door, reco, name).any()
+
+
+def test_loosened_cuts_have_odds_to_a_power():
+    cuts = np.array([0.5, 0.6, 0.9, 0.999])
+    for power in (0.3, 1.0):
+        loose = regions.loosened(cuts, power)
+        assert np.allclose(loose / (1 - loose), (cuts / (1 - cuts)) ** power, rtol=1e-12)
+    assert (regions.loosened(cuts, 0.0) == 0.5).all()
+    assert regions.loosened([-np.inf, 0.2, 1.0], 0.5).tolist() == [0.5, 0.5, 1.0]
+
+
+def test_events_have_rows_of_both_algorithms():
+    parts = [madereco.some(10, kinds=("pi0", "dirt"), algorithm=name)
+             for name in ("projective", "tomographic")]
+    reco = madereco.joined(*parts)
+    mask = np.zeros(len(reco), dtype=bool)
+    mask[[3, 14, 25]] = True
+    wanted = {(reco.kind[i], reco.event[i]) for i in (3, 14, 25)}
+    found = regions.events(reco, mask)
+    assert found.sum() == 6
+    assert {*zip(reco.kind[found], reco.event[found], strict=True)} == wanted
+
+
 def test_topologies_share_nothing_and_hold_all():
     reco = madereco.some(20)
     masks = [regions.topology(reco, name) for name in TOPOLOGIES]
@@ -101,6 +164,10 @@ def test_flow_of_some_rows():
     (lambda reco, found: regions.between(reco.gap, 0.7, 0.6), "wanted low < high"),
     (lambda reco, found: regions.near(found, reco), "wanted one score for each row"),
     (lambda reco, found: regions.sideband(found, "dirt"), "no model against 'dirt'"),
+    (lambda reco, found: regions.far(found, reco, "nue"), "far sideband 'nue'.*wanted one of pi0"),
+    (lambda reco, found: regions.far(found, reco, "pi0", loose=regions.Loose(power=2.0)),
+     "0 ≤ power ≤ 1"),
+    (lambda reco, found: regions.events(reco, [True]), "a mask of shape"),
     (lambda reco, found: regions.flow({"a": reco.gap}, reco.kind, reco.weight), "a mask of shape")])
 def test_bad_input(call, words):
     with pytest.raises(ValueError, match=words):

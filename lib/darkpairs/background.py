@@ -40,7 +40,7 @@ BEAM = {
 KINDS = (*BEAM, "dirt", "cosmic")
 WITH_PHOTONS = ("pi0", "pi0-coherent", "numu-pi0")  # two at least, of a π⁰
 PROPOSALS = 1 << 17  # from which we learn the mean worth, good to half a per cent
-STEEPEST = 2.0  # of tilts: beyond it more proposals are thrown away than one wants to wait for
+STEEPEST = 1.0  # of tilts: one proposal in 20 is kept; with 2 it is one in hundreds
 
 
 class Loss(NamedTuple):
@@ -70,7 +70,7 @@ def generate(kind, n, *, seed, first=0, of=None, tilt=0.0, marks=MARKS, papers=P
         How many events the whole sample has, from event 0 on, of which these are a part: their
         weights are those of the whole. Without it these events are the sample.
     tilt : float
-        0: as they come; up to 2: a proposal is kept with a chance that is its worth to the power of
+        0: as they come; up to 1: a proposal is kept with a chance that is its worth to the power of
         the tilt. Only for kinds with a π⁰ inside, ``"pi0"``, ``"pi0-coherent"`` and
         ``"numu-pi0"``.
     marks : roulette.Marks

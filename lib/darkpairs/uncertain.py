@@ -1,6 +1,7 @@
 """What is uncertain: the errors of the flux and of the cross sections, as papers.
 
-In: `Truth`, papers. Out: how far each source of error moves each event. Chapter: samples.
+In: `Truth`, papers. Out: how far each source of error moves each event. Chapters: samples,
+systematics.
 
 The error of a flux belongs to the hadron from which the neutrino came. In energy it has a part that
 is common, and a part that turns as cos and sin of ω ln E: two pulls that leave its size the same
