@@ -172,7 +172,9 @@ def test_tilted_or_not_distributions_stay(pair, name):
     two, square = (np.bincount(np.searchsorted(edges, b), tilted.weight**k, len(edges) + 1)
                    for k in (1, 2))
     scale = plain.weight.sum()
-    chi2 = ((one - two / scale) ** 2 / (one / 8000 + square / scale**2)).sum()
+    error = one / 8000 + square / scale**2
+    there = error > 0  # coherent pions have no protons
+    chi2 = ((one - two / scale)[there] ** 2 / error[there]).sum()
     assert chi2 < 24  # 0.3 % for 8 bins
 
 

@@ -198,6 +198,8 @@ def test_poor_bins_are_joined_or_refused():
     assert len(forecast.edges(values, weight, forecast.Bins(events=1.0, rows=8.0),
                               shares=np.full(60, 3.0))) == 3  # a third as many behind the data
     assert forecast.edges(values, weight, forecast.Bins(events=80.0)) is None
+    assert len(forecast.edges(values, weight, forecast.Bins(events=1.0, rows=110.0))) == 2
+    assert forecast.edges(values, weight, forecast.Bins(events=1.0, rows=130.0)) is None
     assert forecast.edges(values[:0], weight[:0], forecast.Bins()) is None
 
 

@@ -65,7 +65,8 @@ class Bins(NamedTuple):
 
     most: Given[float, "", "bins, at most; ours"] = 5.0
     events: Given[float, "", "expected in each, at least; ours"] = 10.0
-    rows: Given[float, "", "effective simulated events in each, ours and the world's; ours"] = 10.0
+    # ours and the world's; half as many if there is one bin
+    rows: Given[float, "", "effective simulated events in each, at least; ours"] = 10.0
     reach: Given[float, "", "share of events below the last edge, at least; ours"] = 0.99
 
 
@@ -308,8 +309,9 @@ def edges(values, weight, rules, *, shares=None):
         parts = np.clip(np.searchsorted(found, values, side="right"), 1, n)
         sums = [np.bincount(parts, each, n + 1)[1:n + 1]
                 for each in (weight, weight**2, weight**2 * shares)]
+        rows = rules.rows if n > 1 else rules.rows / 2  # a sum may be known less well than a shape
         if len(found) == n + 1 and all(
-                total >= rules.events and total**2 >= rules.rows * max(square, other)
+                total >= rules.events and total**2 >= rows * max(square, other)
                 for total, square, other in zip(*sums, strict=True)):
             return found
     return None
