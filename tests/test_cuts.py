@@ -1,6 +1,6 @@
 """Cuts on several scores: the significance, the best cut of a grid, folds without a say."""
 
-from itertools import product
+from itertools import combinations, pairwise, product
 from math import log, sqrt
 
 import numpy as np
@@ -10,7 +10,8 @@ from scipy.optimize import minimize_scalar
 from darkpairs import cuts
 from darkpairs.rng import uniforms
 
-SMALL = cuts.Aim(levels=4.0, least=3.0, deepest=0.6)
+SMALL = cuts.Aim(levels=4.0, least=3.0, deepest=0.6, fine=6.0, bins=2.0, whole=4.0)
+ONE = SMALL._replace(bins=1.0)
 
 
 def sample(n=600, k=2):
@@ -63,23 +64,60 @@ def test_significances_of_a_published_table(on, off, tau, published):
     assert cuts.asimov(on - b, b, error) == pytest.approx(published, abs=0.01)
 
 
-def test_no_cut_of_the_grid_does_better():
+def slow_gain(s, b, square, aim):
+    """Squared significance of one bin; None if it rests on too few."""
+    if b <= 0 or b**2 < aim.least * square:
+        return None
+    return float(cuts.asimov(s, b, sqrt(square + (aim.error * b) ** 2))) ** 2
+
+
+def slow_bins(score, signal, weight, starts, aim):
+    """The best bins among all that begin at some scores, (sum of gains, edges)."""
+    best = (-1.0, None)
+    for n in range(int(aim.bins)):
+        for inner in combinations(starts[1:], n):
+            places = np.digitize(score, inner)
+            sums = [[(weight**power)[(places == k) & (signal == side)].sum()
+                     for side, power in ((True, 1), (False, 1), (False, 2))] for k in range(n + 1)]
+            gains = [slow_gain(*one, aim) for one in sums]
+            if None not in gains and sum(gains) > best[0] + 1e-12:
+                best = (sum(gains), [score.min(), *inner, 1.0])
+    return best
+
+
+@pytest.mark.parametrize("aim", [SMALL, ONE, SMALL._replace(whole=40.0, least=8.0)])
+def test_no_cut_of_the_grid_does_better(aim):
     scores, fold, signal, weight = sample()
-    best = cuts.optimise(scores, fold, signal, weight, aim=SMALL)
-    shares = np.linspace(0, SMALL.deepest, 4)
+    best = cuts.optimise(scores, fold, signal, weight, fitted=1, aim=aim)
+    part = aim._replace(least=0.8 * aim.least, whole=0.8 * aim.whole)
     for k in range(5):
         mine = fold != k
-        grid = [[-np.inf, *cuts.quantiles(column[mine & signal], weight[mine & signal],
-                                          shares[1:])] for column in scores.T]
+        coarse, fine = (
+            [-np.inf, *cuts.quantiles(scores[mine & signal, j], weight[mine & signal], shares[1:])]
+            for j, shares in enumerate((np.linspace(0, aim.deepest, 4), np.arange(6) / 6)))
         reaches = {}
-        for pair in product(*grid):
-            left = mine & (scores >= pair).all(axis=1)
-            s, rest = weight[left & signal].sum(), weight[left & ~signal]
-            if rest.sum() ** 2 >= SMALL.least * (rest**2).sum() > 0:
-                error = sqrt((rest**2).sum() + (SMALL.error * rest.sum()) ** 2)
-                reaches[pair] = float(cuts.asimov(s, rest.sum(), error))
+        for one, place in product(coarse, range(4)):  # 3/6 of the signal is within the deepest
+            left = mine & (scores[:, 0] >= one) & (scores[:, 1] >= fine[place])
+            rest = weight[left & ~signal]
+            if rest.sum() ** 2 >= part.whole * (rest**2).sum() > 0:
+                reach, _ = slow_bins(scores[left, 1], signal[left], weight[left], fine[place:], part)
+                reaches[one, fine[place]] = reach
         assert reaches[tuple(best[k])] == pytest.approx(max(reaches.values()), rel=1e-12)
         assert best[k].max() > -np.inf
+
+
+@pytest.mark.parametrize("bins", [1.0, 2.0, 3.0])
+def test_no_other_bins_do_better(bins):
+    scores, _, signal, weight = sample()
+    aim = SMALL._replace(bins=bins, fine=9.0)
+    found = cuts.edges(scores[:, 0], signal, weight, aim=aim)
+    starts = [-np.inf, *cuts.quantiles(scores[signal, 0], weight[signal], np.arange(1, 9) / 9)]
+    _, wanted = slow_bins(scores[:, 0], signal, weight, starts, aim)
+    assert list(found) == wanted
+    assert 2 <= len(found) <= bins + 1
+    for low, high in pairwise(found):
+        rest = weight[~signal & (scores[:, 0] >= low) & (scores[:, 0] < high)]
+        assert rest.sum() ** 2 >= aim.least * (rest**2).sum() > 0
 
 
 def test_what_happens_in_a_fold_does_not_change_its_cuts():
@@ -93,14 +131,17 @@ def test_what_happens_in_a_fold_does_not_change_its_cuts():
 
 def test_few_effective_events_are_not_trusted():
     scores, fold, signal, weight = sample()
-    for least in (3.0, 60.0):
-        aim = SMALL._replace(least=least, levels=6.0, deepest=0.9)
+    for whole in (3.0, 60.0):
+        aim = SMALL._replace(whole=whole, levels=6.0, deepest=0.9)
         best = cuts.optimise(scores, fold, signal, weight, aim=aim)
         for k in range(5):
             rest = weight[(fold != k) & ~signal & (scores >= best[k]).all(axis=1)]
-            assert rest.sum() ** 2 / (rest**2).sum() >= least
-    with pytest.raises(ValueError, match=r"at most 2\d\d\.\d effective events.*wanted 1000"):
-        cuts.optimise(scores, fold, signal, weight, aim=SMALL._replace(least=1000.0))
+            assert rest.sum() ** 2 / (rest**2).sum() >= 0.8 * whole
+    for change in (dict(whole=1000.0), dict(least=1000.0)):
+        with pytest.raises(ValueError, match=r"at most 2\d\d\.\d effective events.*wanted "):
+            cuts.optimise(scores, fold, signal, weight, aim=SMALL._replace(**change))
+    with pytest.raises(ValueError, match="no bin of the fitted score is worth 1000 effective"):
+        cuts.edges(scores[:, 0], signal, weight, aim=SMALL._replace(least=1000.0))
 
 
 def test_weighted_quantiles_agree_with_repeated_rows():
@@ -124,7 +165,9 @@ def test_who_passes():
     (dict(signal=np.zeros(600, bool)), "0 signal rows with a weight of 0"),
     (dict(fold=np.zeros(5, int)), r"folds \(5,\)"),
     (dict(aim=cuts.Aim(deepest=1.0)), "deepest < 1"),
-    (dict(aim=cuts.Aim(levels=2000.0)), "more than a million cells")])
+    (dict(aim=cuts.Aim(bins=0.0)), "bins ≥ 1"),
+    (dict(fitted=2), "fitted score 2 of 2; wanted its place"),
+    (dict(aim=cuts.Aim(levels=30000.0)), "more than a million cells")])
 def test_bad_input(change, words):
     given = dict(zip(("scores", "fold", "signal", "weight"), sample(), strict=True)) | change
     with pytest.raises(ValueError, match=words):
@@ -134,5 +177,7 @@ def test_bad_input(change, words):
 def test_bad_input_of_the_rest():
     with pytest.raises(ValueError, match="background > 0"):
         cuts.asimov(1.0, 0.0)
+    with pytest.raises(ValueError, match="2 scores; wanted some, all from 0 to 1"):
+        cuts.edges([0.2, 1.3], np.array([True, False]), np.ones(2))
     with pytest.raises(ValueError, match=r"cuts of shape \(2, 3\).*one cut for each fold and sco"):
         cuts.passes(np.zeros((4, 2)), np.zeros(4, int), np.zeros((2, 3)))

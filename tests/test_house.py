@@ -32,7 +32,7 @@ FLOORS = {
                  "sidebands", "register", "blinding", "worlds"],
     "verdict": ["qmu", "sensitivity", "coverage", "onering", "planes", "miniboone", "microboone"],
     "roof": ["chain", "photons", "exchange", "hepdata", "publication", "plans", "locks", "pools",
-             "chunks", "samples", "lineup", "show", "views", "scenes"],
+             "chunks", "samples", "lineup", "budgets", "show", "views", "scenes"],
 }
 GRANTED = {
     "ground": [],

@@ -14,7 +14,8 @@ from darkpairs.rng import stream, uniforms
 def test_no_column_tells_the_answer():
     rides = {"event", "kind", "weight", "algorithm"}
     assert not {*inputs.COLUMNS} & ({*Reco.TRUTH} | rides | {*inputs.PLACES})
-    assert {*inputs.COLUMNS} | {*inputs.PLACES} == {*Reco.FEATURES}
+    assert {*inputs.COLUMNS} | {*inputs.PLACES, "unclustered"} == {*Reco.FEATURES}
+    assert "unclustered" not in inputs.COLUMNS  # it tells of muons, where there are any
     assert {*inputs.MAY_LACK} < {*Reco.FEATURES}
     for name in (*Reco.TRUTH, *rides):
         with pytest.raises(ValueError, match=f"columns \\['{name}'\\] are no features"):

@@ -10,7 +10,7 @@ from darkpairs.batches import KINDS
 from darkpairs.rng import uniforms
 
 FEW = selection.TREES._replace(trees=20.0, rate=0.2)
-AIM = cuts.Aim(levels=5.0, least=5.0)
+AIM = cuts.Aim(levels=5.0, fine=10.0, least=5.0, whole=5.0)
 RECIPE = selection.BROAD._replace(against=(
     ("cosmic", ("cosmic",)), ("pi0", ("pi0",)), ("nue", ("nue",)), ("other", ("numu", "dirt"))))
 
@@ -142,13 +142,43 @@ def test_scores_are_balanced():
 def test_focused_search_cuts_above_its_score():
     reco = madereco.some(250, algorithm="tomographic")
     all_others = ("all", ("pi0", "cosmic", "nue", "numu", "dirt"))
-    recipe = selection.FOCUSED._replace(against=(all_others,))
+    recipe = selection.FOCUSED._replace(against=(all_others,), share=0.5)
     light = np.where((reco.kind == 0) & (reco.event % 2 == 1), 0.0, reco.weight)
     search = selection.focused(reco, light, recipe=recipe, above=0.6, trees=FEW)
     assert np.array_equal(search.chosen, search.scores[:, 0] > 0.6)
     assert 0 < search.chosen[reco.kind == 0].mean() < 1
     on_edge = np.array([[0.6]])
     assert not cuts.passes(on_edge, np.array([0]), search.cuts[:1])[0]
+
+
+def test_bins_of_what_is_selected(made):
+    reco, search = made
+    bins = selection.edges(search, reco, reco.weight, aim=AIM)
+    rows, score = search.chosen, search.of("pi0")
+    assert np.array_equal(bins, cuts.edges(score[rows], reco.kind[rows] == 0, reco.weight[rows],
+                                           aim=AIM))
+    assert 3 <= len(bins) <= 5
+    assert bins[0] == score[rows].min()
+    first = search._replace(chosen=rows & (score > 0.5))
+    assert selection.edges(first, reco, reco.weight, aim=AIM)[0] > 0.5
+    with pytest.raises(ValueError, match="a search of 1800 rows and 9 rows; wanted the same"):
+        selection.edges(search, madereco.some(9, kinds=("signal",)), np.ones(9))
+
+
+def test_scores_of_another_share_of_signal(made):
+    reco, search = made
+    score = search.scores
+    assert same(selection.at_share(score, 0.5), score)
+    assert selection.at_share(0.8, 0.2) == pytest.approx(0.5, rel=1e-15)  # odds of 4 : 1 by 1 : 4
+    odds = selection.at_share(score, 0.1) / (1 - selection.at_share(score, 0.1))
+    assert np.allclose(odds, score / (1 - score) / 9, rtol=1e-12, equal_nan=True)
+    assert np.allclose(selection.at_share(selection.at_share(score, 0.1), 0.9), score, rtol=1e-12,
+                       equal_nan=True)
+    moved = selection.Trained(RECIPE._replace(share=0.1), search.trained.models)
+    assert same(selection.score(moved, reco), selection.at_share(score, 0.1))
+    for share in (0.0, 1.0, np.nan):
+        with pytest.raises(ValueError, match="of the signal; wanted 0 < share < 1"):
+            selection.at_share(0.3, share)
 
 
 def test_recipes_of_the_note():
@@ -186,6 +216,10 @@ def bad_weight(reco):
      r"columns \['kind'\] are no features"),
     (lambda r, t: selection.train(r, r.weight, recipe=RECIPE, trees=FEW._replace(leaves=1.0)),
      "leaves ≥ 2"),
+    (lambda r, t: selection.train(r, r.weight, recipe=RECIPE._replace(share=1.0)),
+     "share = 1.0 of the signal; wanted 0 < share < 1"),
+    (lambda r, t: selection.broad(r, r.weight, recipe=RECIPE._replace(fitted="k0"), trees=FEW),
+     "no model against 'k0'"),
     (lambda r, t: selection.score(t, r, columns=(*inputs.COLUMNS[1:], "start_x")),
      r"trained on other columns: \['start_x', 'topology'\]; wanted topology"),
     (lambda r, t: selection.score(t, r, columns=inputs.COLUMNS[::-1]), "columns: their order"),

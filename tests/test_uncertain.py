@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkpairs import batches, gun, uncertain
+from darkpairs import batches, gun, uncertain, worlds
 from darkpairs.uncertain import BEAM, PAPERS, Kind, Section
 
 ENERGIES = np.array([150.0, 400.0, 823.0, 1700.0, 2400.0, 5000.0])
@@ -79,6 +79,45 @@ def test_a_new_kind_joins_with_a_paper_of_its_own(events):
     assert np.allclose(sizes["pot"], 0.02)
 
 
+def pions(momenta):
+    """Neutral pions of some momenta beside a ν_μ each; the last event holds a second one."""
+    n = len(momenta)
+    offsets = np.append(np.arange(0, 2 * n - 1, 2), 2 * n + 1)
+    pdg = np.append(np.tile([14, 111], n), 111)
+    p4 = np.zeros((2 * n + 1, 4))
+    p4[1:2 * n:2, 2], p4[-1, 1] = momenta, 5000.0
+    return batches.Truth(
+        event=np.arange(n), kind=np.full(n, batches.KINDS.index("pi0")), weight=np.ones(n),
+        vertex=np.zeros((n, 3)), e_nu=np.full(n, 900.0), offsets=offsets, pdg=pdg, p4=p4,
+        start=np.zeros((2 * n + 1, 3)), time=np.zeros(2 * n + 1), parent=np.full(2 * n + 1, -1))
+
+
+def test_a_shape_turns_about_its_momentum():
+    """A plain power of (p + t)/2t, the same law by which sealed worlds bend their spectra."""
+    momenta = np.array([0.0, 100.0, 300.0, 900.0])
+    truth = pions(momenta)
+    assert np.allclose(uncertain.momenta(truth, 111), momenta)
+    names, moved = uncertain.modes(truth)
+    row, shape = moved[names.index(uncertain.SHAPE.name)], uncertain.SHAPE
+    for pull in (-1.0, 2.0):
+        plain = [((p + shape.turn) / (2 * shape.turn)) ** (shape.size * pull) for p in momenta]
+        assert np.allclose(np.exp(row * pull), plain, rtol=1e-12)
+    world = worlds.Nature(bend=2 * shape.size)
+    assert np.allclose(np.exp(2 * row), worlds.factors(world, truth.kind, worlds.pions(truth)),
+                       rtol=1e-12)
+    assert row[2] == 0
+    assert row[1] < 0 < row[3]
+    assert np.isclose(np.exp(row[2] - row[1]), 1.107, atol=5e-4)  # 11 %, as said beside its size
+
+
+def test_events_without_a_pion_have_no_shape():
+    truth = pions([200.0, 200.0])
+    truth = batches.Truth(**{name: np.where(truth.pdg == 111, 22, truth.pdg) if name == "pdg"
+                             else getattr(truth, name) for name in batches.Truth.SHAPES})
+    assert not uncertain.sizes(truth)[uncertain.SHAPE.name].any()
+    assert np.isnan(uncertain.momenta(truth, 111)).all()
+
+
 def test_nobody_is_certain_by_being_forgotten(events):
     with pytest.raises(ValueError, match="no paper says what is uncertain about 'signal'"):
         uncertain.modes(events, papers={"gun": Kind("")})
@@ -104,6 +143,8 @@ def test_the_first_lepton_tells_the_flavour():
     (dict(beam=BEAM._replace(line=np.nan)), "wanted numbers ≥ 0"),
     (dict(papers=PAPERS | {"gun": Kind("electron")}), r"flavours \['electron'\]; wanted numu"),
     (dict(papers=PAPERS | {"gun": Kind("", (Section("x", -1.0),))}), "wanted numbers ≥ 0"),
+    (dict(papers={"gun": Kind("", (Section("x", 1.0, 111.0, -2.0),))}), "turn=-2.0.*wanted a turn"),
+    (dict(papers={"gun": Kind("", (Section("x", 1.0, turn=300.0),))}), "and with one a particle"),
 ])
 def test_bad_papers_are_refused(events, options, message):
     with pytest.raises(ValueError, match=message):

@@ -8,6 +8,9 @@ how far the walls are; two columns, ``wall`` and ``border``, say that in plain w
 says is no physics of pairs: which wires are dead, and where one sample happens to hold more events
 than another. The direction across the drift is left out for the same reason, and the one along the
 beam because ``angle`` says the same. The vertical one stays: cosmic rays come from above.
+``unclustered`` is left out, too. Charge that belongs to no object is the event's own in a sample
+without muons, and mostly the muons' under them: models that have learnt from the one look for
+something else in the other.
 
 *Folds.* An event's fold is a throw of the dice of `rng` that hangs on its kind and its number in
 its sample, not on the seed: an event and its twin in a changed detector share a fold. A model is
@@ -30,7 +33,8 @@ from darkpairs.rng import _next, _start, stream
 FOLDS = 5  # the note does not say; our choice
 PLACES = ("start_x", "start_y", "start_z", "vertex_x", "vertex_y", "vertex_z", "direction_x",
           "direction_z")
-COLUMNS = tuple(name for name in Reco.FEATURES if name not in PLACES)
+SWEPT = ("unclustered",)  # of the event in one sample, of the muons in another
+COLUMNS = tuple(name for name in Reco.FEATURES if name not in PLACES + SWEPT)
 # NaN in these says that there is no second object or vertex, or too little near the start to tell
 MAY_LACK = frozenset((
     "energy_second", "asymmetry", "opening", "dedx_leading", "dedx_second", "gap", "prong_angle",

@@ -13,7 +13,8 @@ by event, all others cancel in the difference, and with them their statistical n
 
 Laws: a covariance is symmetric and no eigenvalue is below zero; shifts of a source give its
 covariance back; doubled exposure doubles errors and leaves fractions; a universe that is as ours
-adds nothing; paired differences have the error of the events that moved, and of no others.
+adds nothing; paired differences have the error of the events that moved, and of no others; the
+square of a shrunk shift is on average that of the true one.
 """
 
 from dataclasses import dataclass
@@ -120,6 +121,11 @@ def histograms(values, edges, weight, factors=None):
     return np.array(rows).reshape(len(rows), n)
 
 
+def places(values, edges):
+    """Return the bin of each value, ndarray (n,) of int; −1 outside of the edges and for NaN."""
+    return _binned(values, edges, np.ones(np.shape(values)))[0]
+
+
 def squares(values, edges, weight):
     """Return Σ w² per bin, ndarray (n,): the variance that comes from few simulated events."""
     return histograms(values, edges, np.square(np.asarray(weight, dtype=np.float64)))
@@ -183,6 +189,18 @@ def carry(difference, before, nominal, groups=None):
     scale = nominal / total
     return Difference(scale * (together @ difference.shift),
                       scale * np.sqrt(together @ difference.error**2))
+
+
+def shrink(difference):
+    """Return a shift without what its own statistical error adds to its square, a `Difference`.
+
+    A measured shift d is the true one, δ, and an error ε. Its square is on average δ² + ε²: taken
+    as it is, it would count the few simulated events as an error of the detector. So d² − ε² is
+    what is kept, with the sign of d. Where d is smaller than its error nothing is kept: it is not
+    known to be there, and ε tells how large it may be.
+    """
+    square = np.maximum(difference.shift**2 - difference.error**2, 0.0)
+    return difference._replace(shift=np.copysign(np.sqrt(square), difference.shift))
 
 
 def universes(name, nominal, rows):
