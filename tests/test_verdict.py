@@ -146,7 +146,7 @@ def test_points_beyond_reach_are_refused_with_what_there_is():
                                             r"30 MeV and \d+ of virtual ones, from ν_h of 90 to 2"):
         verdict.of(other, answers=few())
     far = model.broad(m5=3000.0, delta=3.0, m_zprime=30.0, vmu5=1e-4)
-    with pytest.raises(ValueError, match="too heavy|effective pairs"):
+    with pytest.raises(ValueError, match=r"too heavy|effective pairs"):
         verdict.of(far, answers=few())
 
 
@@ -192,7 +192,7 @@ def test_what_makes_no_sense_is_refused(heavy):
     with pytest.raises(ValueError, match="no search 'best'; there are broad, focused"):
         heavy.of("best")
     for square in (0.0, -1.0, np.nan, np.inf):
-        with pytest.raises(ValueError, match="squared coupling .*; wanted a number > 0"):
+        with pytest.raises(ValueError, match=r"squared coupling .*; wanted a number > 0"):
             verdict.scan(point, square, search="broad", answers=few())
     with pytest.raises(ValueError, match=r"must be in \[-1, 1\]"):
         verdict.scan(point, 1e3, search="broad", answers=few())

@@ -210,7 +210,7 @@ def read(path):
     if not path.is_file():
         raise ValueError(f"no answers in {path}; `{REMAKE}` makes them from the samples")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop("about").tobytes())
         if about["format"] != FORMAT:
