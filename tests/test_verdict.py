@@ -70,10 +70,8 @@ def test_four_times_the_coupling_is_four_times_the_signal(heavy):
 @pytest.mark.parametrize("point", [POINTS["heavy"], LONG], ids=["heavy", "long"])
 def test_at_the_limit_cls_is_what_the_level_asks(point):
     found = verdict.of(point, answers=few()).of("focused")
-    for k in (1, 2, 3):
-        there = verdict.coupled(point, found.limit.expected[k])
-        again = verdict.of(there, answers=few()).of("focused")
-        assert again.cls.expected[k] == pytest.approx(0.05, rel=2e-3)
+    again = verdict.scan(point, found.limit.expected, search="focused", answers=few())
+    np.testing.assert_allclose(np.diag(again.cls.expected), 0.05, rtol=2e-3)
     assert not np.isfinite(found.limit.observed)
 
 
