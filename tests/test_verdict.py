@@ -17,8 +17,8 @@ POINTS = {
     "3+1": model.focused(m4=110.0, umu4_squared=1e-8),
     "Majorana": model.broad(m5=200.0, delta=3.0, m_zprime=600.0, vmu5=1e-2, majorana=True),
 }
-# lives some metres, so the life depends on the coupling
-LONG = model.three_plus_one(m4=110.0, m_zprime=30.0, alpha_d=0.25, epsilon=3e-7, umu4=1e-4)
+# lives kilometres, or metres with a larger coupling, which also makes it end
+LONG = model.three_plus_one(m4=200.0, m_zprime=800.0, alpha_d=0.25, epsilon=8e-4, umu4=1e-2)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,9 @@ def test_counts_are_compared_with_the_signal(heavy):
     assert found.of("broad").excluded == (band.expected[2] < 0.05)
 
 
-def test_protons_add_pairs(heavy):
+def test_protons_add_pairs(heavy, monkeypatch):
+    monkeypatch.setattr(verdict, "LEAST", 30.0)  # the small cocktail has few pairs like these
+    monkeypatch.setattr(verdict, "ENOUGH", 30.0)
     both = verdict.of(POINTS["heavy"], answers=few(), regime="both")
     for one, more, expected in zip(heavy.searches, both.searches, EXPECTED, strict=True):
         wanted = rates.expected_events(POINTS["heavy"], pot=expected.pot, regime="both")
