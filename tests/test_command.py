@@ -56,7 +56,7 @@ def test_the_text_holds_the_numbers(capsys):
         found = verdict.of(point)
     for each in found.searches:
         assert f"{each.signal.pairs:.4g}" in text
-        assert f"{each.signal.selected:.0f}" in text
+        assert f"{each.signal.selected:.1f} ± {each.signal.error:.1f}" in text
         assert f"{each.limit.expected[2]:.2e}" in text
     assert f"χ² {found.miniboone.chi2:.1f} of 11 bins" in text
     assert "Toy:" in text
@@ -73,7 +73,7 @@ def test_few_pairs_are_a_note_not_a_warning(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(("words", "why"), [
-    (NOTE[2:], "no such number"),
+    ([*NOTE[2:], "--umu4", "1e-4"], "--vmu5 with a 3+1 model; it has no such number"),
     (["--m4", "100"], "a 3+1 model without --m-zprime, --umu4"),
     (NOTE[:6], "a 3+2 model without --vmu5"),
     ([*NOTE, "--alpha-d", "0.3"], "--alpha-d with a 3+2 model"),

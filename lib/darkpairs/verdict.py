@@ -168,13 +168,11 @@ def scan(point, squares, *, search, answers=None, regime="coherent", data=None):
 
     Parameters
     ----------
-    point : DarkModel
-        The model point.
     squares : array-like (k,)
         Squared couplings > 0, as `coupling` names them.
     search : str
         Which one.
-    answers, regime, data
+    point, answers, regime, data
         As in `of`.
     """
     table = _answers.load() if answers is None else answers
@@ -197,13 +195,7 @@ def scan(point, squares, *, search, answers=None, regime="coherent", data=None):
 
 
 def signals(point, *, answers=None, regime="coherent"):
-    """Return what each search selects of a model, a tuple of `Signal`.
-
-    Parameters
-    ----------
-    point, answers, regime
-        As in `of`.
-    """
+    """Return what each search selects of a model, a tuple of `Signal`; arguments as in `of`."""
     table = _answers.load() if answers is None else answers
     return _signals(point, table, regime)(coupling(point)[1])
 
@@ -213,9 +205,7 @@ def excess(point, *, events=EVENTS, seed=1, earth=True, **options):
 
     Parameters
     ----------
-    point : DarkModel
-        The model point.
-    events, seed, earth, **options
+    point, events, seed, earth, **options
         As in `miniboone.predict`; the variable is the reconstructed energy of the neutrino.
     """
     predicted = _miniboone.predict(point, events=events, seed=seed, earth=earth, **options)
@@ -362,11 +352,19 @@ def _limit(found, k, prediction, counts, squared, straight, most, level):
         return np.append(band.observed, band.expected)
 
     limits = squared * strengths(squared)
-    if not straight:
+    if not (straight or _near(found, k, squared, limits, most)):
         limits = np.array([_crossing(lambda at, i=i: strengths(at)[i], limit, most)
                            for i, limit in enumerate(limits)])
     limits = np.where(limits <= most, limits, inf)
     return sensitivity.Band(float(limits[0]), limits[1:])
+
+
+def _near(found, k, squared, limits, most):
+    """Tell whether the signal grows as the squared coupling from the limits to the model's own."""
+    here, ends = found(squared)[k].selected, limits[np.isfinite(limits)]
+    return len(ends) > 0 and ends.max() <= most and all(
+        abs(found(x)[k].selected / here * (squared / x) - 1) < 1e-4
+        for x in (float(ends.min()), float(ends.max())))
 
 
 def _crossing(strength, guess, most):
