@@ -109,7 +109,7 @@ def test_no_cut_of_the_grid_does_better(aim):
 @pytest.mark.parametrize("bins", [1.0, 2.0, 3.0])
 def test_no_other_bins_do_better(bins):
     scores, _, signal, weight = sample()
-    aim = SMALL._replace(bins=bins, fine=9.0)
+    aim = SMALL._replace(bins=bins, fine=9.0, least=40.0)
     found = cuts.edges(scores[:, 0], signal, weight, aim=aim)
     starts = [-np.inf, *cuts.quantiles(scores[signal, 0], weight[signal], np.arange(1, 9) / 9)]
     _, wanted = slow_bins(scores[:, 0], signal, weight, starts, aim)
