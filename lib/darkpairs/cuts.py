@@ -33,7 +33,8 @@ class Aim(NamedTuple):
     fine: Given[float, "", "levels from no signal lost to all, for the fitted score; ours"] = 40.0
     bins: Given[float, "", "of the fitted score, at most; the published search has 4"] = 4.0
     least: Given[float, "", "effective events of background in each bin; ours"] = 25.0
-    whole: Given[float, "", "effective events of background in all bins; ours"] = 500.0
+    # 500 are wanted; what is chosen on other folds comes out a little lower on one's own
+    whole: Given[float, "", "effective events of background in all bins; ours"] = 600.0
     heavy: Given[float, "", "share of the background that one row may be for bins; ours"] = 0.1
 
 

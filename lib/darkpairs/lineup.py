@@ -8,7 +8,8 @@ weights. Training uses the whole cocktail, so that no single model is preferred;
 model, to which the cocktail is weighted (room `weights`).
 
 Laws: rows of a kind are those of its sample, in its order; weights of each kind add up to its rate
-times the exposure; doubled exposure doubles every weight and changes nothing else.
+times the exposure, within chance where it is tilted; doubled exposure doubles every weight and
+changes nothing else.
 """
 
 from dataclasses import dataclass
