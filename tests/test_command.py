@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 import pytest
 
-from darkpairs import command, model, verdict
+from darkpairs import command, distil, model, verdict
 from darkpairs.model import BENCHMARKS
+from fewanswers import few
 
 NOTE = ["--m5", "210", "--m4", "107", "--m-zprime", "800", "--vmu5", "6.9e-3"]
 
@@ -84,6 +85,7 @@ def test_few_pairs_are_a_note_not_a_warning(capsys, monkeypatch):
     (["--benchmark", "best"], "no benchmark 'best'"),
     (["--benchmark", "note", "--m5", "3"], "a benchmark and m5"),
     ([*NOTE, "--dark", "grey"], "unknown dark 'grey'"),
+    ([*NOTE, "--simulate", "0"], "--simulate 0; wanted a number > 0"),
     ([*NOTE, "--regime", "neutron"], "unknown regime 'neutron'"),
 ])
 def test_bad_input_is_one_line_and_status_2(capsys, words, why):
@@ -95,6 +97,23 @@ def test_bad_input_is_one_line_and_status_2(capsys, words, why):
     assert said.err.startswith("python -m darkpairs verdict: ")
     assert why in said.err
     assert said.err.count("\n") == 1
+
+
+def test_pairs_are_simulated_when_asked(capsys, monkeypatch):
+    seen = []
+
+    def alone(point, events):
+        seen.append((point.m_zprime, events))
+        return few()
+
+    monkeypatch.setattr(distil, "alone", alone)
+    assert command.main(["verdict", *NOTE, "--simulate", "2000", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mine = verdict.of(command.read_model(options(*NOTE)), answers=few())
+    assert said["searches"]["broad"]["signal"] == mine.of("broad").signal.events.tolist()
+    assert seen == [(800.0, 2000)]
 
 
 def test_words_that_are_no_numbers_are_one_line(capsys):

@@ -94,6 +94,17 @@ def test_one_model_alone_has_its_own_pairs_and_rate(judged):
         verdict.signals(point, answers=found)
 
 
+def test_alone_keeps_the_bins_of_the_answers_that_ship(judged, monkeypatch):
+    monkeypatch.setattr(distil.lineup, "gather", lambda profile: profile)
+    monkeypatch.setattr(distil, "ask", lambda line: LOOKS if line == "quick" else None)
+    found = distil.alone(model.BENCHMARKS["note"], 5, seed=3, profile="quick")
+    ships = answers.load().predictions
+    assert found.predictions == ships
+    looks = {each.name: LOOKS[each.name]._replace(edges=each.edges) for each in ships}
+    again = distil.simulate(model.BENCHMARKS["note"], 5, looks, ships, seed=3)
+    assert np.array_equal(found.bins, again.bins)
+
+
 def test_staleness_is_told_in_words():
     now = distil.origin("quick")
     found = SimpleNamespace(about={"profile": "quick", **now})

@@ -7,6 +7,9 @@ searches would select of a model, whether that excludes it, and what MiniBooNE s
 the model is a 3+2 one, with the other couplings of the note's broad search unless told otherwise;
 without, it is a 3+1 one, with those of the focused search.
 
+A model that the simulated pairs cannot stand for is refused, unless ``--simulate 2000`` asks to
+send pairs of its own through the whole chain.
+
 Laws: the numbers are those of `verdict.of`; bad input is one line on stderr and status 2; the JSON
 holds every number of the text.
 """
@@ -59,7 +62,8 @@ def _verdict(parser, options):
         point = read_model(options)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            found = verdict.of(point, regime=options.regime)
+            table = _simulated(point, options.simulate)
+            found = verdict.of(point, regime=options.regime, answers=table)
     except (ValueError, ArithmeticError) as error:
         sys.stderr.write(f"{parser.prog} verdict: {' '.join(str(error).split())}\n")
         return 2
@@ -72,6 +76,16 @@ def _verdict(parser, options):
         for note in notes:
             print(f"Note: {note}")
     return 0
+
+
+def _simulated(point, events):
+    """Return answers from pairs that are simulated now, or None for those that ship."""
+    if events is None:
+        return None
+    if not events > 0:
+        raise ValueError(f"--simulate {events}; wanted a number > 0")
+    from darkpairs import distil  # and with it the chamber, both reconstructions and the trees
+    return distil.alone(point, events)
 
 
 def read_model(options):
@@ -137,6 +151,8 @@ def _parser():
     one.add_argument("--benchmark", metavar="NAME", help="a named point in place of all these")
     one.add_argument("--regime", default="coherent", help="'coherent' (default) or 'both', with "
                      "pairs made on single protons")
+    one.add_argument("--simulate", type=int, metavar="N", help="send N pairs of this model through "
+                     "the whole chain, minutes long, instead of weighing simulated ones")
     one.add_argument("--json", action="store_true", help="numbers for a program")
     return parser
 

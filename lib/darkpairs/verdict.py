@@ -71,7 +71,7 @@ class Answer(NamedTuple):
     signal: Signal
     pot: float  #: protons on target
     background: np.ndarray  #: ndarray (n,), expected per bin without a signal
-    error: float  #: of their sum: all sources, without the scatter of the counts
+    error: float  #: of their sum, from all sources but the scatter of the counts
     cls: sensitivity.Band  #: at the coupling of the model; NaN is what is observed without data
     limit: sensitivity.Band  #: squared coupling at which CLs is 0.05; infinite if none is excluded
     delta: float  #: Δχ² of the model if exactly what is expected without a signal is seen
