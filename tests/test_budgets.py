@@ -199,10 +199,18 @@ def test_bins_are_joined_from_the_last_one_on():
     counts = [30, 3, 4, 9, 2, 1, 2]  # of equal weights; five bins of a, two of b
     bins = np.repeat(np.arange(7), counts)
     place = np.array([np.where(bins < 5, bins, -1), np.where(bins < 5, -1, bins)])
-    found = budgets._groups(place, np.ones(len(bins)), edges, 10.0)
+    found = budgets._groups(place, np.ones(place.shape), edges, 10.0)
     assert found.tolist() == [1, 1, 1, 0, 0, -1, -1]  # 9 + 2; 4 + 3 + 30; 3 are too few
-    late = budgets._groups(place[:1, bins > 0], np.ones(21), {"a": edges["a"]}, 10.0)
+    late = budgets._groups(place[:1, bins > 0], np.ones((1, 21)), {"a": edges["a"]}, 10.0)
     assert late.tolist() == [0, 0, 0, 0, 0]  # 3 and 4 are left over
+
+
+def test_a_heavy_row_counts_three_medians_of_its_own_spectrum():
+    place = np.array([[0, 0, 1, 1, -1, -1], [-1, -1, 2, 2, 2, 2]])
+    found = budgets._levelled(place, np.array([1.0, 2.0, 2.0, 50.0, 4.0, 60.0]))
+    assert found[0, :4].tolist() == [1, 2, 2, 6]  # median 2
+    assert found[1, 2:].tolist() == [2, 50, 4, 60]  # median 27: nobody is heavy
+    assert budgets._levelled(np.full((1, 2), -1), np.ones(2)).tolist() == [[1, 1]]
 
 
 def test_order_and_company_change_nothing(line, others):

@@ -31,6 +31,7 @@ from darkpairs.systematics import Difference
 
 UNIVERSES = 500  # our choice: an error within 1/√1000, 3 % of itself
 ENOUGH = 25.0  # effective events that a group of bins has in a small sample; our choice
+HEAVY = 3.0  # medians that a varied row counts at most in its spectrum; our choice
 VARIED = ("signal", "pi0")  # kinds that are simulated in other chambers, see `plans`
 _CHUNK = 1 << 12  # events whose universes are thrown at a time: memory stays flat
 
@@ -148,7 +149,8 @@ def shifts(line, spectra, judge, others, *, enough=ENOUGH):
     Returns
     -------
     dict
-        By name without + and −. Nothing is shrunk.
+        By name without + and −. Nothing is shrunk. In the small samples no row counts more than
+        ``HEAVY`` times the median of its spectrum.
     """
     found = {}
     for kind, nominal in _parts(line, spectra).items():
@@ -227,8 +229,8 @@ def _varied(line, kind, spectra, judge, others, nominal, enough):
     """Return what all variations do to the part of a prediction that a kind speaks for."""
     some = next(iter(others.values()))[kind]
     mother = line.samples[kind].like(some)
-    weight = mother.reco.weight
     usual = _judged(judge, mother.reco, spectra)
+    weight = _levelled(usual, mother.reco.weight)
     mine = line.of(kind) & (line.reco.event < len(some))
     wrong = usual != _places(line, spectra)[:, mine]
     if wrong.any():
@@ -246,11 +248,24 @@ def _varied(line, kind, spectra, judge, others, nominal, enough):
     return found
 
 
-def _paired(first, last, weight, n):
+def _levelled(place, weight):
+    """Return what each row counts in each spectrum, ndarray (spectra, rows): none far too much.
+
+    Of tilted events a few are heavy: none of their like was kept. If one of them moves in a small
+    sample, it says nothing that is known of the rest, and drowns what the others say.
+    """
+    result = np.tile(weight, (len(place), 1))
+    for row, bins in zip(result, place, strict=True):
+        if (bins >= 0).any():
+            np.minimum(row, HEAVY * np.median(weight[bins >= 0]), out=row)
+    return result
+
+
+def _paired(first, last, weights, n):
     """Return the `Difference` of two rows of bins, with all spectra side by side."""
     edges = np.arange(n + 1) - 0.5
     parts = [systematics.paired(*(np.where(bins < 0, np.nan, bins) for bins in pair), edges, weight)
-             for pair in zip(first, last, strict=True)]
+             for *pair, weight in zip(first, last, weights, strict=True)]
     return Difference(sum(part.shift for part in parts),
                       np.sqrt(sum(part.error**2 for part in parts)))
 
@@ -267,14 +282,14 @@ def _carried(change, before, nominal, joint):
     return whole
 
 
-def _groups(place, weight, spectra, enough):
+def _groups(place, weights, spectra, enough):
     """Return the group of each bin, ndarray (n,) of int: bins are joined from the last one on.
 
     −1 where a whole spectrum has too few events.
     """
     ends, group = _ends(spectra), 0
     result = np.full(ends[-1], -1)
-    for bins, first, last in zip(place, ends[:-1], ends[1:], strict=True):
+    for bins, weight, first, last in zip(place, weights, ends[:-1], ends[1:], strict=True):
         if effective(weight[bins >= 0]) < enough:
             continue
         high = last
@@ -343,6 +358,7 @@ def _ends(spectra):
     return np.cumsum([0, *(len(edges) - 1 for _, edges, _ in spectra.values())])
 
 
-def _sums(place, weight, n):
+def _sums(place, weights, n):
     """Return the sum of weights in each bin, ndarray (n,)."""
-    return sum(np.bincount(bins[bins >= 0], weight[bins >= 0], minlength=n) for bins in place)
+    return sum(np.bincount(bins[bins >= 0], weight[bins >= 0], minlength=n)
+               for bins, weight in zip(place, np.broadcast_to(weights, place.shape), strict=True))

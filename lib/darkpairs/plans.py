@@ -95,7 +95,7 @@ SIZES = {
     "full": dict.fromkeys(KINDS, 5000) | {"signal": 24000, "pi0": 25000, "dirt": 10000,
                                           "numu": 8000},
 }
-VARIED = {"quick": 100, "full": 1000}
+VARIED = {"quick": {"signal": 100, "pi0": 100}, "full": {"signal": 1000, "pi0": 3000}}
 COVERED = {"quick": 100, "full": 1000}
 CHUNKS = {"quick": 400, "full": CHUNK}
 COST = 20  # a covered event takes as long as so many others; measured
@@ -124,7 +124,7 @@ def plan(profile):
                      chunk=profiles.choose(profile, **CHUNKS))
                for seed, kind in enumerate(KINDS, start=1)]
     for mother in [entry for entry in entries if entry.kind in BOTH]:
-        few = mother._replace(events=profiles.choose(profile, **VARIED))
+        few = mother._replace(events=profiles.choose(profile, **VARIED)[mother.kind])
         entries += [few._replace(name=f"{few.name}/{name}", chamber=chamber)
                     for name, chamber in variations().items()]
         entries.append(mother._replace(name=f"{mother.name}/cosmic", overlay=True,
