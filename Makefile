@@ -38,14 +38,11 @@ key-numbers: environment  ## print reference lines for the key numbers of the la
 samples: environment  ## make the samples of the book; PROFILE=quick: small ones
 	@$(BIN)/python -m darkpairs.samples produce --profile $(or $(PROFILE),full)
 
-answers: environment  ## make the answers that ship with the package from the full samples
-	@$(BIN)/python -m darkpairs.distil
-
 lock: environment  ## solve requirements.lock anew from pyproject.toml
 	@$(BIN)/python tools/lock.py
 
 clean:  ## remove all that was built, but not .venv
 	@$(PYTHON) tools/clean.py
 
-.PHONY: help environment book quick test browser serve bench lint mutants key-numbers samples answers lock clean
+.PHONY: help environment book quick test browser serve bench lint mutants key-numbers samples lock clean
 .DEFAULT_GOAL := help
