@@ -85,6 +85,17 @@ def test_no_event_of_a_signal_region_is_in_a_sideband(ready):
         assert np.array_equal(np.sum(parts, axis=0), seen[name])
 
 
+def test_what_a_search_selects_is_in_no_far_sideband_whoever_sees_it(ready, monkeypatch):
+    reco, seen = ready.line.reco, ready.seen.regions
+    monkeypatch.setattr(forecast.regions, "far", lambda search, reco, name: reco.of("projective"))
+    wide = forecast.look(ready.broad, ready.focused, reco).regions
+    hidden = numbers(reco, seen["signal"]) | numbers(reco, seen["focused"])
+    assert hidden
+    for name in regions.RICH:
+        assert wide[name].any()
+        assert not numbers(reco, wide[name]) & hidden
+
+
 def test_regions_are_of_the_rows_of_their_search(ready):
     reco, seen = ready.line.reco, ready.seen
     for region, column in forecast.SPECTRA.values():
